@@ -1,0 +1,29 @@
+# What a developer does in a day. PYTHON=… chooses the interpreter: python3 from PATH, for install /usr/bin/python3.
+.DEFAULT_GOAL := help
+.PHONY: help test demo lint install clean
+SETUP = PYTHON="$(PYTHON)" sh tools/setup.sh
+VENV = .venv/bin/python
+
+help:  ## this list
+	@sed -n 's/^\([a-z]*\):.*## */\1 /p' Makefile | while read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+
+test:  ## set up what the tests need and run them: ARGS="tests/unit -k conf" for a part
+	@$(SETUP) test
+	@PATH="$$PATH:/usr/sbin:/sbin" $(VENV) -m pytest $(ARGS)
+
+demo:  ## set up and watch container 101 get its network, and lose it again
+	@$(SETUP) demo
+	@PATH="$$PATH:/usr/sbin:/sbin" $(VENV) -m tests.lab.demo $(ARGS)
+
+lint:  ## ruff, mypy --strict and vermin (nothing newer than Python 3.6 in the package)
+	@$(SETUP) lint
+	$(VENV) -m ruff check .
+	$(VENV) -m mypy
+	.venv/bin/vermin -q -t=3.6- --no-tips --violations vzhooks tools/deps.py
+
+install:  ## lay the files as the packages do: DESTDIR=DIR PYTHON=/usr/bin/python3
+	@sh tools/install.sh "$(DESTDIR)" "$(or $(PYTHON),/usr/bin/python3)"
+
+clean:  ## remove everything that is not source
+	rm -rf .venv .venv-matrix .venv-setup.log build dist *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +

@@ -1,0 +1,60 @@
+#!/bin/sh
+# install.sh DESTDIR PYTHON: lay the files as the packages do. Needs sh, coreutils and nothing from the network.
+set -eu
+umask 022
+cd "$(dirname "$0")/.."
+dest=${1%/} python=$2
+share=/usr/share/vzhooks
+case $python in
+    /*) ;;
+    *) python=$(command -v "$python") ;;    # a first line needs a path
+esac
+
+# The package: built beside and then exchanged, so that a module which is gone in the source goes there too.
+new=$dest$share/.new.$$
+trap 'rm -rf "$new"' EXIT
+mkdir -p "$new"
+cp -R --preserve=timestamps vzhooks "$new/"
+rm -rf "$new"/vzhooks/__pycache__ "$new"/vzhooks/*/__pycache__
+chmod -R u=rwX,go=rX "$new"
+if "$python" -I -c '' 2>/dev/null; then
+    "$python" -I -m compileall -q -d "$share/vzhooks" "$new/vzhooks"
+else
+    echo "install: $python does not run here: no .pyc files" >&2
+fi
+rm -rf "$dest$share/vzhooks"
+mv "$new/vzhooks" "$dest$share/vzhooks"
+
+# The four programs, all from hook.in. -S (no site directories) makes a hook start faster.
+program() {    # program DIRECTORY NAME MODULE FUNCTION FLAGS SHARE
+    mkdir -p "$dest$1"
+    sed -e "s|@PYTHON@|$python|" -e "s|@NAME@|$2|" -e "s|@MODULE@|$3|" -e "s|@FUNCTION@|$4|" \
+        -e "s|@FLAGS@|$5|" -e "s|@SHARE@|$6|" tools/hook.in >"$dest$1/$2.new"
+    chmod 0755 "$dest$1/$2.new"
+    mv -f "$dest$1/$2.new" "$dest$1/$2"
+}
+for verb in external mount umount; do
+    program /usr/libexec/vzhooks vzhook-$verb hooks $verb -IS ../../share/vzhooks
+done
+program /usr/sbin vzhook cli main -I ../share/vzhooks
+
+# etc/vz is the administrator's: a file that is there and differs stays, ours goes beside it.
+conf() {    # conf FILE
+    mode=0644 target=$dest/$1
+    case $1 in */vps.*) mode=0755 ;; esac
+    mkdir -p "${target%/*}"
+    if [ -e "$target" ] || [ -L "$target" ]; then
+        [ "$(cat "$1")" = "$(cat "$target")" ] && return
+        echo "install: /$1 is another one: kept, ours is $target.vzhooks-new" >&2
+        target=$target.vzhooks-new
+    fi
+    install -m $mode "$1" "$target"
+}
+for file in etc/vz/* etc/vz/*/*; do
+    if [ -f "$file" ]; then conf "$file"; fi
+done
+
+mkdir -p "$dest/usr/share/doc/vzhooks"
+for file in README.md CHANGELOG.md LICENSE; do
+    if [ -f $file ]; then install -m 0644 $file "$dest/usr/share/doc/vzhooks/"; fi
+done
