@@ -1,0 +1,53 @@
+"""Frames that tell neighbours where an address is now: gratuitous ARP (RFC 5227), unsolicited NA (RFC 4861).  Hot path.
+
+Sent on the bridge device from the node's side: a frame sent by the container itself (arp_notify) is lost, because its
+port does not forward yet (field-notes.md, GARP).  arping would cost a second.
+"""
+import _socket
+import struct
+
+AF_PACKET, SOCK_RAW, SOCK_CLOEXEC = 17, 3, 0o2000000
+ETH_P_ARP, ETH_P_IPV6 = 0x0806, 0x86dd
+
+
+def announce(address: str, mac: str, device: str) -> None:
+    """Send one frame on DEVICE that says that ADDRESS (IPv4 or IPv6) is at MAC.  Raise OSError."""
+    frame = frame_for(address, mac)
+    packet = _socket.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)
+    try:
+        packet.bind((device, 0))
+        packet.send(frame)
+    finally:
+        packet.close()
+
+
+def frame_for(address: str, mac: str) -> bytes:
+    """The whole Ethernet frame.  Raise OSError or ValueError for what is no address or no MAC."""
+    lladdr = bytes(int(part, 16) for part in mac.split(":"))
+    if ":" in address:
+        return _neighbour_advertisement(_socket.inet_pton(_socket.AF_INET6, address), lladdr)
+    ip = _socket.inet_pton(_socket.AF_INET, address)
+    broadcast = b"\xff" * 6
+    header = broadcast + lladdr + struct.pack("!H", ETH_P_ARP)
+    # Ethernet, IPv4, lengths 6 and 4, request: sender and target are the same address
+    return header + struct.pack("!HHBBH", 1, 0x0800, 6, 4, 1) + lladdr + ip + bytes(6) + ip + bytes(18)
+
+
+def _neighbour_advertisement(ip: bytes, lladdr: bytes) -> bytes:
+    nodes = _socket.inet_pton(_socket.AF_INET6, "ff02::1")
+    override = 0x20000000
+    body = struct.pack("!I", override) + ip + struct.pack("!BB", 2, 1) + lladdr  # target link-layer address option
+    length = 4 + len(body)
+    pseudo = ip + nodes + struct.pack("!II", length, 58)
+    checksum = _checksum(pseudo + struct.pack("!BBH", 136, 0, 0) + body)
+    payload = struct.pack("!BBH", 136, 0, checksum) + body
+    header = struct.pack("!IHBB", 6 << 28, length, 58, 255) + ip + nodes  # ICMPv6, hop limit 255
+    return b"\x33\x33\x00\x00\x00\x01" + lladdr + struct.pack("!H", ETH_P_IPV6) + header + payload
+
+
+def _checksum(data: bytes) -> int:
+    """RFC 1071, of an even number of bytes."""
+    total: int = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+    while total >> 16:
+        total = (total & 0xffff) + (total >> 16)
+    return ~total & 0xffff

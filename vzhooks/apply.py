@@ -1,0 +1,185 @@
+"""Carries a plan out and takes it back: journal first, batches, rollback.  Hot path: standard library only.
+
+A new plan over an old journal is a difference: what the new plan lacks is undone first, then the new plan is run whole
+(its lines are idempotent).  Until that is done the journal holds both, so that a call that was killed at any moment is
+put right by the next one.
+"""
+import os
+
+from vzhooks import batch, journal, netns, plan
+from vzhooks.batch import Broken, Command
+from vzhooks.errors import Expected
+from vzhooks.process import TIMEOUT
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, List, Optional, Sequence
+
+
+class Failed(Expected):
+    """A command of a plan failed; the text names the command, what it said, and the conf line behind it."""
+
+    def __init__(self, command: Command, said: str) -> None:
+        behind = " (from %s)" % command.origin if command.origin else ""
+        super().__init__("%s: %s%s" % (command, said, behind))
+
+
+class Job:
+    """One device of one container, to be set up or taken down.
+
+    show(text) prints a command as it runs, say(text) warns; on_error and timeout are those of [node].
+    """
+
+    def __init__(self, veid: str, device: str, say: "Callable[[str], None]",
+                 show: "Optional[Callable[[str], None]]" = None, timeout: float = TIMEOUT,
+                 on_error: str = "fail") -> None:
+        self.veid = veid
+        self.device = device
+        self.say = say
+        self.show = show
+        self.timeout = timeout
+        self.on_error = on_error
+        self.trusted: Optional[bool] = None
+
+    # Setting up
+
+    def start(self, new: "Sequence[plan.Line]") -> None:
+        """Make the network as the plan says.  The container's lock is held.
+
+        Raise Failed or Broken after everything is as it was before (Broken: as far as it can be known).
+        """
+        old = journal.read(self.veid, self.device)
+        lines, gone = plan.merged(new, old)
+        journal.write(self.veid, self.device, gone + lines)
+        done: List[plan.Line] = []
+        try:
+            self._undo(gone)
+            self._do(lines, done)
+        except Expected:
+            self._go_back(old, gone, done)
+            raise
+        journal.write(self.veid, self.device, lines)
+
+    def _do(self, lines: "Sequence[plan.Line]", done: "List[plan.Line]") -> None:
+        """Run lines, adding each to DONE when it is done.  Raise Failed or Broken at the first that fails."""
+        commands = [Command(line.place, line.command, line.may_fail, line.origin) for line in lines]
+        left = list(lines)
+        for together in batch.split(commands):
+            if together[0].place == "ct":
+                self._trust()
+            for command in together:
+                self._show(command)
+            while together:
+                failure = batch.run(together, self.veid, self.timeout)
+                count = failure.index if failure else len(together)
+                done += left[:count]
+                if failure:
+                    self._settle(together[count], failure.message)
+                    count += 1  # a settled line may be another's: it is not among those that a rollback undoes
+                del left[:count], together[:count]
+
+    def _settle(self, command: Command, said: str) -> None:
+        """A command failed: return when that is no failure, else raise Failed."""
+        if command.may_fail:
+            return
+        if command.place == "host" and command.text.startswith("ip route add "):
+            from vzhooks import conflict  # rare, and needs listings
+
+            taken = conflict.settle(command.text, self.veid, self.device, self.timeout)
+            if taken is not None:
+                if taken:
+                    self.say(taken)
+                return
+        if self.on_error != "warn":
+            raise Failed(command, said)
+        self.say(str(Failed(command, said)))
+
+    def _trust(self) -> None:
+        """Nothing is done inside before it is certain that this namespace is the container's."""
+        try:
+            doubt = netns.doubt(self.veid, self.device)
+        except netns.Unknown:
+            from vzhooks import kernel  # the long way, on kernels without namespace ids
+
+            doubt = None if kernel.peer_of(self.veid, self.device) else \
+                "%s: its other end is not in %s" % (self.device, "the namespace of CT " + self.veid)
+        if doubt:
+            raise Broken("CT %s: %s" % (self.veid, doubt))
+
+    def _go_back(self, old: "Sequence[plan.Line]", gone: "Sequence[plan.Line]", done: "Sequence[plan.Line]") -> None:
+        """Undo what this run added, put back what it removed, and journal that."""
+        known = {line.key for line in old}
+        self._undo([line for line in done if line.key not in known])
+        back = Job(self.veid, self.device, self.say, self.show, self.timeout, on_error="warn")
+        try:
+            back._do(gone, [])
+        except Expected as error:
+            self.say("rollback: %s" % error)
+        if old:
+            journal.write(self.veid, self.device, old)
+        else:
+            journal.remove(self.veid, self.device)
+
+    # Taking down
+
+    def stop(self) -> None:
+        """Undo what the journal says, and forget it.  Trouble is said, not raised.  The container's lock is held."""
+        try:
+            lines = journal.read(self.veid, self.device)
+        except Expected as error:
+            self.say(str(error))
+            lines = []
+        if self._undo(lines):
+            journal.remove(self.veid, self.device)
+
+    def undo(self, lines: "Sequence[plan.Line]") -> bool:
+        """Undo lines that no journal has (leftovers)."""
+        return self._undo(lines)
+
+    def _undo(self, lines: "Sequence[plan.Line]") -> bool:
+        """Undo lines in reverse, going on behind what fails; False when it is unknown what was done."""
+        there = os.path.isdir("/sys/class/net/" + self.device)
+        commands = [Command(line.place, line.undo.command, line.undo.may_fail, line.origin)
+                    for line in reversed(lines) if line.undo and self._concerns(line.undo.command, line.place, there)]
+        certain = True
+        for together in batch.split(commands):
+            for command in together:
+                self._show(command)
+            try:
+                for command, said in batch.run_forced(together, self.veid, self.timeout):
+                    if not command.may_fail:
+                        self.say("undo: %s" % Failed(command, said))
+            except Expected as error:
+                self.say("undo: %s" % error)
+                certain = False
+        return certain
+
+    def _concerns(self, command: str, place: str, there: bool) -> bool:
+        """Whether there is still something to undo: what was on a device went with it (vzctl-protocol.md, stop)."""
+        if place == "ct":
+            return there and self._is_ours()
+        return there or not (command.startswith(("ip ", "sysctl "))
+                             and ("dev %s " % self.device in command + " "
+                                  or ".%s." % self.device.replace(".", "/") in command))
+
+    def _is_ours(self) -> bool:
+        if self.trusted is None:
+            try:
+                self._trust()
+                self.trusted = True
+            except Expected:
+                self.trusted = False
+        return self.trusted
+
+    def _show(self, command: Command) -> None:
+        if self.show:
+            self.show(str(command))
+
+
+def leave_bridge(veid: str, device: str, say: "Callable[[str], None]") -> None:
+    """Take a device out of whatever bridge it is in."""
+    if os.path.islink("/sys/class/net/%s/master" % device):
+        command = Command("host", "ip link set dev %s nomaster" % device, False, "")
+        failure = batch.run([command], veid, TIMEOUT)
+        if failure:
+            say(str(Failed(command, failure.message)))

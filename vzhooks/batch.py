@@ -1,0 +1,205 @@
+"""Joins neighbouring plan lines into one process each, and says which line failed.  Hot path: standard library only.
+
+`ip -batch` stops at the first error and names it by `Command failed -:LINE`; a line that it cannot parse ends it and
+names none (field-notes.md, Tools): then the rest is run line by line to find it.
+"""
+from vzhooks import announcement, facts, process
+from vzhooks.errors import Expected
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Optional, Sequence, Tuple
+
+MARK = "Command failed -:"
+
+
+class Broken(Expected):
+    """A command did not end, or could not be started: what it did is unknown."""
+
+
+class Command:
+    """A command of a plan and where it runs: the plan's own line, or the one that undoes it."""
+
+    __slots__ = ("place", "text", "may_fail", "origin")
+
+    def __init__(self, place: str, text: str, may_fail: bool, origin: str) -> None:
+        self.place = place
+        self.text = text
+        self.may_fail = may_fail
+        self.origin = origin
+
+    @property
+    def tool(self) -> str:
+        """What neighbours must have in common to become one process; IPv6 rules are a batch of their own."""
+        tool = self.text.partition(" ")[0]
+        inside = "ct " if self.place == "ct" else ""
+        return inside + ("ip -6" if self.text.startswith("ip -6 ") else tool)
+
+    def __str__(self) -> str:
+        return "%s  %s" % (self.place, self.text)
+
+
+class Failure:
+    """A command that failed: its index among those given, and what was said about it."""
+
+    __slots__ = ("index", "message")
+
+    def __init__(self, index: int, message: str) -> None:
+        self.index = index
+        self.message = message
+
+
+def split(commands: "Sequence[Command]") -> "List[List[Command]]":
+    """Neighbours of one tool together; in a transaction, a command that may fail is alone."""
+    batches: List[List[Command]] = []
+    for command in commands:
+        last = batches[-1][-1] if batches else None
+        if last and last.tool == command.tool and not (command.tool in WHOLE and (last.may_fail or command.may_fail)):
+            batches[-1].append(command)
+        else:
+            batches.append([command])
+    return batches
+
+
+def run(commands: "Sequence[Command]", veid: str, timeout: float) -> "Optional[Failure]":
+    """Run commands of one tool; return the first failure (behind it nothing was run), None when all went well.
+
+    Raise Broken when a process could not be started or did not end.
+    """
+    tool = commands[0].tool
+    runner = RUNNERS.get(tool)
+    if runner:
+        return runner(commands, veid, timeout)
+    for index, command in enumerate(commands):
+        result = _process(command.text.split(), "", timeout)
+        if result.status != 0:
+            return Failure(index, _said(result))
+    return None
+
+
+def run_forced(commands: "Sequence[Command]", veid: str, timeout: float) -> "List[Tuple[Command, str]]":
+    """Run all commands of one tool, whatever fails; return the failures with what was said.  Raise Broken."""
+    failures = []
+    rest = list(commands)
+    if commands[0].tool in IP:
+        result = _ip(rest, veid, timeout, force=True)
+        if result.status == 0:
+            return []
+        failed = _failed_lines(result.errors)
+        if failed:
+            return [(rest[index], message) for index, message in failed]
+        # It ended without naming a line; doing what is undone already again does no harm.
+    while rest:
+        failure = run(rest, veid, timeout)
+        if failure is None:
+            break
+        failures.append((rest[failure.index], failure.message))
+        rest = rest[failure.index + 1:]
+    return failures
+
+
+def _run_ip(commands: "Sequence[Command]", veid: str, timeout: float) -> "Optional[Failure]":
+    result = _ip(commands, veid, timeout)
+    if result.status == 0:
+        return None
+    failed = _failed_lines(result.errors)
+    if failed:
+        return Failure(*failed[0])
+    if len(commands) == 1:
+        return Failure(0, _said(result))
+    for index, command in enumerate(commands):
+        alone = _ip([command], veid, timeout)
+        if alone.status != 0:
+            return Failure(index, _said(alone))
+    return None
+
+
+def _ip(commands: "Sequence[Command]", veid: str, timeout: float, force: bool = False) -> process.Result:
+    argv = ["ip"]
+    if commands[0].place == "ct":
+        argv += ["-n", veid]
+    skip = "ip "
+    if commands[0].tool.endswith("-6"):
+        argv.append("-6")
+        skip = "ip -6 "
+    argv += ["-force", "-batch", "-"] if force else ["-batch", "-"]
+    return _process(argv, "".join(command.text[len(skip):] + "\n" for command in commands), timeout)
+
+
+def _failed_lines(errors: str) -> "List[Tuple[int, str]]":
+    """The lines that an `ip -batch` names as failed, each with what was said above it."""
+    found = []
+    said: List[str] = []
+    for row in errors.splitlines():
+        if row.startswith(MARK):
+            found.append((int(row[len(MARK):]) - 1, " ".join(said)))
+            said = []
+        else:
+            said.append(row.strip())
+    return found
+
+
+def _run_nft(commands: "Sequence[Command]", veid: str, timeout: float) -> "Optional[Failure]":
+    """One transaction: all or nothing."""
+    text = "".join(command.text[len("nft "):] + "\n" for command in commands)
+    result = _process(["nft", "-f", "-"], text, timeout)
+    return None if result.status == 0 else Failure(0, _said(result))
+
+
+def _run_ovs(commands: "Sequence[Command]", veid: str, timeout: float) -> "Optional[Failure]":
+    """One transaction: all or nothing."""
+    argv = ["ovs-vsctl", "--timeout=%d" % timeout]
+    for command in commands:
+        argv += ["--"] + command.text.split()[1:]
+    result = _process(argv, "", timeout)
+    return None if result.status == 0 else Failure(0, _said(result))
+
+
+def _run_sysctl(commands: "Sequence[Command]", veid: str, timeout: float) -> "Optional[Failure]":
+    """Written directly, as sysctl(8) would."""
+    for index, command in enumerate(commands):
+        key, _, value = command.text[len("sysctl "):].partition("=")
+        try:
+            with open(facts.sysctl_path(key), "w") as file:
+                file.write(value)
+        except OSError as error:
+            return Failure(index, "%s: %s" % (facts.sysctl_path(key), error.strerror))
+    return None
+
+
+def _run_announce(commands: "Sequence[Command]", veid: str, timeout: float) -> "Optional[Failure]":
+    """`announce ADDRESS lladdr MAC dev DEVICE`: one frame, no process."""
+    for index, command in enumerate(commands):
+        words = command.text.split()
+        try:
+            if len(words) != 6 or words[2] != "lladdr" or words[4] != "dev":
+                raise ValueError("'announce ADDRESS lladdr MAC dev DEVICE' is wanted")
+            announcement.announce(words[1], words[3], words[5])
+        except (OSError, ValueError) as error:
+            return Failure(index, str(error))
+    return None
+
+
+IP = ("ip", "ip -6", "ct ip", "ct ip -6")
+WHOLE = ("nft", "ovs-vsctl")  # transactions
+RUNNERS = {
+    "nft": _run_nft,
+    "ovs-vsctl": _run_ovs,
+    "sysctl": _run_sysctl,
+    "announce": _run_announce,
+}
+RUNNERS.update((tool, _run_ip) for tool in IP)
+
+
+def _process(argv: "List[str]", stdin: str, timeout: float) -> process.Result:
+    try:
+        result = process.run(argv, stdin, timeout)
+    except OSError as error:
+        raise Broken("%s: %s" % (argv[0], error.strerror)) from None
+    if result.status is None:
+        raise Broken("%s: did not end within %g s and was killed" % (" ".join(argv), timeout))
+    return result
+
+
+def _said(result: process.Result) -> str:
+    return " ".join((result.errors or result.output).split()) or result.ended

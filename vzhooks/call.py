@@ -1,0 +1,18 @@
+"""How vzctl called the hook: the words and variables that a plan depends on besides the files.  Hot path."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Mapping, Optional
+
+
+class Call:
+    """One call for one device.  action: init (legacy), addif (modern), run (by hand, or a hook without words)."""
+
+    __slots__ = ("action", "device", "network", "network_type")
+
+    def __init__(self, action: str, device: str = "", network: str = "",
+                 environment: "Optional[Mapping[str, str]]" = None) -> None:
+        self.action = action
+        self.device = device
+        self.network = network
+        self.network_type = (environment or {}).get("NETWORK_TYPE", "")

@@ -1,0 +1,76 @@
+"""A host route that could not be added because one is there already: whose is it?  The slow path of `ip route add`.
+
+Ours and this container's: nothing to do.  An old script's (`proto boot`, otherwise equal): taken over.  Another
+container's: an error that names both.  Anybody else's: an error that names the route.
+"""
+import os
+from typing import Optional, Tuple
+
+from vzhooks import journal, kernel, paths, process, store
+from vzhooks.errors import Expected
+
+
+class Conflict(Expected):
+    """The address is somebody else's; the text says whose."""
+
+
+def settle(command: str, veid: str, device: str, timeout: float) -> Optional[str]:
+    """Given a failed `ip route add PREFIX dev DEV ...`, return what should be said ("" for nothing) when the route is
+    as wanted now, None when there is no such route, so that the failure was another.  Raise Conflict.
+    """
+    words = command.split()
+    prefix = words[3]
+    wanted = dict(zip(words[4::2], words[5::2]))
+    found = kernel.routes(prefix)
+    if not found:
+        return None
+    route = found[0]
+    if route.ours:
+        holder = _holder(prefix, veid, device)
+        if holder and holder[0] != veid and _runs(*holder):
+            raise Conflict("%s belongs to CT %s as well as to CT %s: the node has '%s'"
+                           % (prefix, holder[0], veid, route.row))
+        if holder:
+            _release(holder[0], holder[1], prefix, locked=holder[0] == veid)
+        if route.device == wanted["dev"]:
+            return ""
+    elif not _from_script(route, wanted["dev"]):
+        raise Conflict("CT %s: the node has a route of somebody else for %s: '%s'; remove it, or the address from the "
+                       "container" % (veid, prefix, route.row))
+    replaced = process.run(["ip"] + ["replace" if word == "add" else word for word in words[1:]], timeout=timeout)
+    if replaced.status != 0:
+        return None
+    return "CT %s: took over the route '%s', left by an earlier script or run" % (veid, route.row)
+
+
+def _from_script(route: kernel.Route, device: str) -> bool:
+    """Whether a route is what `ip route add ADDRESS dev DEVICE` of a shell script leaves, no more."""
+    words = route.row.split()
+    plain = {"scope", "link", "linkdown", "metric", "1024", "pref", "medium"}  # what the kernel adds by itself
+    return route.protocol == "boot" and words[1:3] == ["dev", device] and set(words[3:]) <= plain
+
+
+def _holder(prefix: str, veid: str, device: str) -> Optional[Tuple[str, str]]:
+    """The (VEID, device) of another journal that has a route for PREFIX."""
+    for other in journal.containers():
+        for name in journal.devices(other):
+            try:
+                lines = journal.read(other, name) if (other, name) != (veid, device) else []
+            except Expected:
+                continue
+            if any(line.command.startswith("ip route add %s " % prefix) for line in lines):
+                return other, name
+    return None
+
+
+def _runs(veid: str, device: str) -> bool:
+    return os.path.isdir("/sys/class/net/" + device) or os.path.exists(paths.netns(veid))
+
+
+def _release(veid: str, device: str, prefix: str, locked: bool) -> None:
+    """A device that has the address no more loses its claim, so that its late clean-up does not take the route away."""
+    if not locked:
+        with store.Lock(paths.run(veid), timeout=1.0):
+            return _release(veid, device, prefix, locked=True)
+    lines = journal.read(veid, device)
+    journal.write(veid, device, [line for line in lines if not line.command.startswith("ip route add %s " % prefix)])

@@ -1,0 +1,17 @@
+"""What can go wrong and is no bug.  Hot path: standard library only."""
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Sequence
+
+
+class Expected(Exception):
+    """A failure of the surroundings, not of the program: its text is the whole message, and no traceback is wanted."""
+
+
+class ConfigError(Expected):
+    """Mistakes in conf files, all at once; each is `FILE:LINE: what was found; what is wanted`."""
+
+    def __init__(self, mistakes: "Sequence[str]") -> None:
+        super().__init__("\n".join(mistakes))
+        self.mistakes = list(mistakes)

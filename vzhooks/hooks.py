@@ -1,0 +1,86 @@
+"""The three programs that vzctl calls.  Words, environment and exit codes are those of vzctl-protocol.md.  Hot path.
+
+vzhook-external   EXTERNAL_SCRIPT: once a veth at start and at `set --netif_add`; non-zero kills the start
+vzhook-mount      vps.mount: before the container exists; a mistake in its conf stops the start here (exit 1, never 39)
+vzhook-umount     vps.umount: netns and veths are gone already; always exit code 0, or the container stays half stopped
+"""
+import os
+import sys
+import time
+
+from vzhooks import actions, log, names, process
+from vzhooks.call import Call
+from vzhooks.errors import Expected
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Callable, List, NoReturn
+
+USAGE = "init veth DEVICE, addif DEVICE NETWORK, delif DEVICE or no words are wanted"
+
+
+def external() -> "NoReturn":
+    sys.exit(_run(_external, sys.argv[1:]))
+
+
+def mount() -> "NoReturn":
+    sys.exit(_run(_mount, sys.argv[1:]))
+
+
+def umount() -> "NoReturn":
+    _run(_umount, sys.argv[1:])
+    sys.exit(0)
+
+
+def _external(veid: str, words: "List[str]", say: "Callable[[str], None]") -> str:
+    if words[:1] == ["delif"] and len(words) >= 2:
+        actions.leave(veid, names.interface(words[1]), say)
+        return "%s: left its network" % words[1]
+    if words[:2] == ["init", "veth"] and len(words) >= 3:
+        call = Call("init", names.interface(words[2]))
+    elif words[:1] == ["addif"] and len(words) >= 2:
+        # vznetcfg hands its words on unquoted, so a network's name may arrive in pieces
+        call = Call("addif", names.interface(words[1]), " ".join(words[2:]), os.environ)
+    elif not words:
+        call = Call("run")
+    else:
+        raise Expected("%s: %s" % (" ".join(words), USAGE))
+    count = actions.start(veid, call, say)
+    return "%s: network set up" % (call.device or "%d devices" % count)
+
+
+def _mount(veid: str, words: "List[str]", say: "Callable[[str], None]") -> str:
+    actions.validate(veid, say)
+    return "configuration is right"
+
+
+def _umount(veid: str, words: "List[str]", say: "Callable[[str], None]") -> str:
+    return "network taken down (%d devices)" % actions.stop(veid, say)
+
+
+def _run(hook: "Callable[[str, List[str], Callable[[str], None]], str]", words: "List[str]") -> int:
+    """Run one hook in surroundings of our own; return 0 or 1, log what happened and how long it took."""
+    began = time.monotonic()
+    veid = os.environ.get("VEID", "")
+
+    def say(message: str, severity: int = log.WARNING) -> None:
+        for line in message.split("\n"):
+            sys.stderr.write(log.printable(line).encode("ascii", "backslashreplace").decode() + "\n")
+            log.write(severity, line)
+
+    try:
+        process.settle()
+        names.veid(veid)
+        done = hook(veid, words, say)
+        log.write(log.INFO, "CT %s %s in %.3f s" % (veid, done, time.monotonic() - began))
+        return 0
+    except (Expected, ValueError) as error:
+        say(str(error), log.ERROR)
+    except OSError as error:
+        say("%s: %s" % (error.filename or "CT " + veid, error.strerror), log.ERROR)
+    except Exception:
+        import traceback  # a bug: all of it, since nobody will see it twice
+
+        say("a bug in vzhooks, please report it:\n" + traceback.format_exc(), log.ERROR)
+    log.write(log.ERROR, "CT %s %s failed after %.3f s" % (veid, hook.__name__.strip("_"), time.monotonic() - began))
+    return 1

@@ -1,0 +1,64 @@
+"""What is set up now: one plan text for each device of a container, below /run/vzhooks/VEID.  Hot path.
+
+Written before the first command, so that whatever happens, the next call knows what may be there.  A journal of an
+earlier boot says nothing about this one and is dropped.
+"""
+import os
+
+from vzhooks import names, paths, plan, store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Sequence
+
+
+def lock(veid: str) -> store.Lock:
+    """The container's lock; everything that changes a container's network or journal holds it."""
+    return store.Lock(paths.run(veid))
+
+
+def devices(veid: str) -> "List[str]":
+    """The devices (host_ifname) that the container has journals of, in order of their names."""
+    try:
+        names = os.listdir(paths.run(veid))
+    except FileNotFoundError:
+        return []
+    suffix = ".journal"
+    return sorted(name[:-len(suffix)] for name in names if name.endswith(suffix))
+
+
+def containers() -> "List[str]":
+    """The VEIDs that have journals; reads one directory, whatever their number."""
+    try:
+        return sorted(name for name in os.listdir(paths.run()) if names.is_veid(name))
+    except FileNotFoundError:
+        return []
+
+
+def read(veid: str, device: str) -> "List[plan.Line]":
+    """The lines of a journal, [] where there is none of this boot.  Raise store.Unusable, plan.PlanError."""
+    path = _path(veid, device)
+    stored = store.load(path)
+    if stored is None:
+        return []
+    header, body = stored
+    if header.get("boot") != paths.boot_id():
+        return []
+    return plan.parse(body, path)
+
+
+def write(veid: str, device: str, lines: "Sequence[plan.Line]") -> None:
+    """Replace a journal; actions that leave no state are not in it.  Raise OSError."""
+    kept = [line for line in lines if line.place in ("host", "ct")]
+    store.save(_path(veid, device), [("vzhooks-journal", "1"), ("boot", paths.boot_id())], plan.text(kept))
+
+
+def remove(veid: str, device: str) -> None:
+    try:
+        os.unlink(_path(veid, device))
+    except FileNotFoundError:
+        pass
+
+
+def _path(veid: str, device: str) -> str:
+    return paths.run(veid, device + ".journal")

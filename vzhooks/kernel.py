@@ -1,0 +1,96 @@
+"""What the kernel has now, from iproute2's text listings (EL7's 4.11 has no JSON).  Slow: one process a question."""
+import _socket
+from typing import Dict, List, NamedTuple, Optional
+
+from vzhooks import netns, paths, process
+
+PROTOCOL = "118"  # ours, in routes and rules
+NAMES = ("/etc/iproute2/rt_protos", "/usr/share/iproute2/rt_protos", "/usr/lib/iproute2/rt_protos",
+         "/etc/iproute2/rt_protos.d/vzhooks.conf")
+
+
+class Link(NamedTuple):
+    """An interface inside a container: its own name and index, its other end's index on the node, its MAC."""
+
+    name: str
+    number: int
+    peer: int
+    mac: str
+
+
+class Route(NamedTuple):
+    """A row of `ip route show`: its words, and the ones that matter."""
+
+    row: str
+    prefix: str
+    device: str
+    protocol: str  # a number, or a name that rt_protos does not know
+
+    @property
+    def ours(self) -> bool:
+        return self.protocol == PROTOCOL
+
+
+def listing(argv: List[str]) -> List[str]:
+    """The rows that a listing command prints; [] when it fails, since then there is nothing of the kind."""
+    result = process.run(argv, keep=process.LISTING)
+    return result.output.splitlines() if result.status == 0 else []
+
+
+def routes(prefix: str = "") -> List[Route]:
+    """The routes of the main table, both families; only those exactly for PREFIX (an address) when it is given."""
+    names = _protocol_names()
+    found = []
+    for family in ("-4", "-6"):
+        if prefix and (":" in prefix) != (family == "-6"):
+            continue
+        for row in listing(["ip", family, "-o", "route", "show"] + (["exact", prefix] if prefix else [])):
+            words = row.split()
+            values = dict(zip(words, words[1:]))
+            protocol = values.get("proto", "boot")
+            found.append(Route(row.strip(), words[0], values.get("dev", ""), names.get(protocol, protocol)))
+    return found
+
+
+def links_inside(veid: str) -> List[Link]:
+    """The interfaces in a container's namespace that have another end."""
+    found = []
+    for row in listing(["ip", "-n", veid, "-o", "link", "show"]):
+        words = row.split()
+        name, _, peer = words[1].rstrip(":").partition("@if")
+        if peer.isdigit():
+            values = dict(zip(words, words[1:]))
+            found.append(Link(name, int(words[0].rstrip(":")), int(peer), values.get("link/ether", "")))
+    return found
+
+
+def peer_of(veid: str, device: str) -> Optional[Link]:
+    """The interface inside whose other end is DEVICE."""
+    try:
+        index, inside = _socket.if_nametoindex(device), netns.peer_index(device)
+    except OSError:
+        return None
+    for link in links_inside(veid):
+        if link.peer == index and link.number == inside:
+            return link
+    return None
+
+
+def name_of(index: int) -> str:
+    """The node's interface of that index, "" where there is none."""
+    try:
+        return _socket.if_indextoname(index)
+    except OSError:
+        return ""
+
+
+def _protocol_names() -> Dict[str, str]:
+    names = {}
+    for path in NAMES:
+        try:
+            with open(paths.rooted(path)) as file:
+                rows = [row.split("#")[0].split() for row in file]
+        except OSError:
+            continue
+        names.update({row[1]: row[0] for row in rows if len(row) >= 2})
+    return names

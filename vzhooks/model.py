@@ -1,0 +1,208 @@
+"""From conf files to a container: which veths, addresses, bridges.  Pure: reads no kernel, starts nothing."""
+import re
+from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, TypeVar
+
+from vzhooks import names, netif, values
+from vzhooks.conf import Conf, Variable
+from vzhooks.mistakes import Mistake, shown
+from vzhooks.netif import Interface
+from vzhooks.nodeconf import NodeConf
+from vzhooks.values import Address
+
+# A container whose own conf mentions one of these gets its network from us, every other one what stock would have done.
+OURS = ("CONFIG_CUSTOMIZED", "VETH_IP_ADDRESS", "BRIDGEDEV", "VZHOSTBR", "VE_DEFAULT_GATEWAY", "CT0_IP", "VETH_ROUTES",
+        "VETH_MTU", "VETH_VLAN", "FLOATING_IP", "ANTISPOOF", "ANNOUNCE")
+# ... of which these, without a suffix, belong to the first veth in NETIF's order, the others to every veth.
+OF_FIRST = frozenset(["VETH_IP_ADDRESS", "VE_DEFAULT_GATEWAY", "CT0_IP", "VETH_ROUTES", "FLOATING_IP"])
+MENTION = re.compile(r"^\s*(?:export\s+)?((?:%s)(?:_\w+)?)\+?=" % "|".join(OURS), re.MULTILINE)
+
+T = TypeVar("T")
+
+
+class Gateway(NamedTuple):
+    """A default gateway; onlink where no address of the veth has it in its network."""
+
+    address: Address
+    onlink: bool
+
+
+class Veth(NamedTuple):
+    """What one veth of a container should be."""
+
+    interface: Interface
+    bridge: str = ""  # "": the addresses are routed to the veth itself
+    bridge_where: str = ""
+    addresses: Tuple[Address, ...] = ()  # ours to configure inside; the interface's own are vzctl's
+    gateways: Tuple[Gateway, ...] = ()
+    ct0: Optional[Tuple[Address, ...]] = None  # the node's addresses as the conf says; None: to be found on the bridge
+    mtu: int = 0  # inside; 0: as it is
+    mtu_where: str = ""
+
+    @property
+    def all_addresses(self) -> Tuple[Address, ...]:
+        return self.addresses + self.interface.addresses
+
+
+class Container(NamedTuple):
+    """A container; mistakes stop it when it is custom, doubts are only said."""
+
+    veid: str
+    custom: bool
+    veths: Tuple[Veth, ...]
+    mistakes: Tuple[Mistake, ...]
+    doubts: Tuple[Mistake, ...]
+
+
+def container(veid: str, conf: Conf, path: str, text: str, node: NodeConf,
+              added: Optional[Interface] = None) -> Container:
+    """Given the variables (vz.conf and PATH, whose text is TEXT), return the container with all mistakes in it.
+
+    ADDED is an interface that runs already and that NETIF does not name yet (`vzctl set --netif_add`).
+    """
+    return _Builder(veid, conf, path, text, node, added).build()
+
+
+class _Builder:
+    def __init__(self, veid: str, conf: Conf, path: str, text: str, node: NodeConf,
+                 added: Optional[Interface]) -> None:
+        self.veid, self.conf, self.path, self.text, self.node, self.added = veid, conf, path, text, node, added
+        self.mistakes: List[Mistake] = []
+        self.doubts: List[Mistake] = []
+
+    def build(self) -> Container:
+        custom = self.is_custom()
+        interfaces = self.interfaces()
+        veths = tuple(self.veth(interface, index) for index, interface in enumerate(interfaces)) if custom \
+            else tuple(Veth(interface, interface.bridge, interface.where) for interface in interfaces)
+        if custom:
+            self.across(veths)
+            self.mistakes += self.node.mistakes
+        self.mistakes += self.conf.lost
+        used = set(self.mistakes)
+        for variable in self.conf.variables.values():
+            if variable.mistake and variable.mistake not in used:
+                self.doubts.append(variable.mistake)
+        mistakes = tuple(dict.fromkeys(self.mistakes))
+        if not custom:
+            return Container(self.veid, False, veths, (), mistakes + tuple(self.doubts))
+        return Container(self.veid, True, veths, mistakes, tuple(self.doubts))
+
+    def is_custom(self) -> bool:
+        switch = self.conf.of(self.path).get("CONFIG_CUSTOMIZED")
+        if switch and switch.value is not None and switch.value.lower() == "no":
+            return False
+        if any(variable.where.startswith(self.path + ":") for variable in self.conf.lost):
+            return bool(MENTION.search(self.text))  # what stands behind the mistake was not read
+        return any(MENTION.match(name + "=") for name in self.conf.of(self.path))
+
+    def interfaces(self) -> List[Interface]:
+        variable = self.read("NETIF")
+        interfaces, mistakes = netif.parse(variable) if variable else ([], [])
+        self.mistakes += mistakes
+        if self.added:
+            known = [one for one in interfaces if one.ifname == self.added.ifname and not one.host_ifname]
+            if known:
+                interfaces[interfaces.index(known[0])] = known[0]._replace(
+                    host_ifname=self.added.host_ifname, mac=known[0].mac or self.added.mac)
+            else:
+                interfaces.append(self.added)
+        suffixes: Dict[str, str] = {}
+        for interface in interfaces:
+            other = suffixes.setdefault(values.suffix(interface.ifname), interface.ifname)
+            if other != interface.ifname:
+                self.mistakes.append(Mistake(interface.where, "%s and %s in NETIF, whose variables have the same "
+                                             "suffix %s" % (other, interface.ifname, values.suffix(other)),
+                                             "names that differ in more than punctuation are wanted"))
+        return interfaces
+
+    def read(self, name: str) -> Optional[Variable]:
+        """A variable whose value is known; one that is not known is a mistake, since we need it."""
+        variable = self.conf.get(name)
+        if variable and variable.mistake:
+            self.mistakes.append(variable.mistake)
+            return None
+        return variable
+
+    def lookup(self, name: str, interface: Interface, index: int) -> Optional[Variable]:
+        """The variable that holds for this veth: the suffixed one, else the one without a suffix."""
+        suffixed = name + values.suffix(interface.ifname)
+        if self.conf.get(suffixed):
+            return self.read(suffixed)
+        return self.read(name) if index == 0 or name not in OF_FIRST else None
+
+    def each(self, variable: Optional[Variable], check: Callable[[str, str], T]) -> List[T]:
+        """The words of a variable, each checked; a wrong one is a mistake and is left out."""
+        found = []
+        if variable:
+            for word in (variable.value or "").split():
+                try:
+                    found.append(check(word, variable.where))
+                except ValueError as error:
+                    self.mistakes.append(Mistake(variable.where, "%s: '%s'" % (variable.name, shown(word)), str(error)))
+        return found
+
+    def veth(self, interface: Interface, index: int) -> Veth:
+        bridge, where = interface.bridge, interface.where
+        for name in ("VZHOSTBR", "BRIDGEDEV"):  # the later one wins
+            variable = self.lookup(name, interface, index)
+            if variable:
+                bridges = self.each(variable, lambda word, _: names.interface(word))
+                if len(bridges) > 1:
+                    self.mistakes.append(Mistake(variable.where, "%s: '%s'" % (name, shown(variable.value or "")),
+                                                 "one bridge is wanted"))
+                bridge, where = (bridges[0] if bridges else ""), variable.where
+        addresses = self.each(self.lookup("VETH_IP_ADDRESS", interface, index), values.address)
+        mtu = self.lookup("VETH_MTU", interface, index)
+        families = {address.family for address in addresses}
+        low = 1280 if 6 in families else 68  # RFC 8200, RFC 791
+        sizes = self.each(mtu, lambda word, _: values.number(word, low, 65535))
+        veth = Veth(interface, bridge, where, tuple(addresses), (), self.ct0(interface, index),
+                    sizes[0] if sizes else 0, mtu.where if mtu else "")
+        return veth._replace(gateways=self.gateways(veth, index))
+
+    def ct0(self, interface: Interface, index: int) -> Optional[Tuple[Address, ...]]:
+        variable = self.lookup("CT0_IP", interface, index)
+        if variable is None and index:
+            switch = self.conf.get("CT0_IP")  # 'none' turns it off for every veth
+            variable = switch if switch and (switch.value or "").strip().lower() == "none" else None
+        if variable is None or not (variable.value or "").strip():
+            return None
+        if (variable.value or "").strip().lower() == "none":
+            return ()
+        return tuple(self.each(variable, values.plain_address))
+
+    def gateways(self, veth: Veth, index: int) -> Tuple[Gateway, ...]:
+        found = []
+        for gateway in self.each(self.lookup("VE_DEFAULT_GATEWAY", veth.interface, index), values.plain_address):
+            if any(address.ip == gateway.ip for address in veth.all_addresses):
+                self.mistakes.append(Mistake(gateway.where, "VE_DEFAULT_GATEWAY: '%s', the container's own address"
+                                             % gateway.ip, "the address of a router is wanted"))
+            near = gateway.ip.startswith("fe80:") or any(address.reaches(gateway) for address in veth.all_addresses)
+            if not near:
+                self.doubts.append(Mistake(gateway.where, "gateway %s is in no network of %s; the route is made onlink"
+                                           % (gateway.ip, veth.interface.ifname),
+                                           "usually the mask of an address is missing or wrong"))
+            found.append(Gateway(gateway, not near))
+        return tuple(found)
+
+    def across(self, veths: Tuple[Veth, ...]) -> None:
+        """Mistakes that only all veths together show."""
+        addresses: Dict[str, str] = {}
+        defaults: Dict[int, str] = {}
+        for veth in veths:
+            for address in veth.all_addresses:
+                if address.ip in addresses:
+                    self.mistakes.append(Mistake(address.where, "address %s a second time (%s)"
+                                                 % (address.ip, addresses[address.ip]), "one is wanted"))
+                addresses.setdefault(address.ip, address.where)
+            for gateway in veth.gateways:
+                if gateway.address.family in defaults:
+                    self.mistakes.append(Mistake(gateway.address.where, "a second IPv%d default gateway (%s)"
+                                                 % (gateway.address.family, defaults[gateway.address.family]),
+                                                 "one of each family for the whole container is wanted"))
+                defaults.setdefault(gateway.address.family, gateway.address.where)
+        if not veths:
+            for name, variable in self.conf.of(self.path).items():
+                if name in OF_FIRST and variable.value:
+                    self.doubts.append(Mistake(variable.where, "%s, but NETIF names no veth" % name,
+                                               "NETIF=\"ifname=...\" is wanted for it to have an effect"))

@@ -1,0 +1,38 @@
+"""Names from outside that become file names and words of commands: containers and interfaces.  Hot path."""
+
+DIGITS = frozenset("0123456789")
+HEX = frozenset("0123456789abcdef")
+IFNAMSIZ = 16  # linux/if.h, with the ending NUL
+# Legal in a kernel name, but not for us: they mean something in a conf file, an `ip -batch` line or the kernel's %d.
+REFUSED = frozenset("/:,;\"'`\\#%")
+
+
+def veid(text: str) -> str:
+    """A VEID: an integer (legacy) or a UUID (modern), in the one form that vzctl uses.  Raise ValueError."""
+    parts = text.split("-")
+    integer = bool(text) and not set(text) - DIGITS and len(text) <= 10 \
+        and text == str(int(text)) and 0 < int(text) < 2 ** 31
+    if not integer and ([len(part) for part in parts] != [8, 4, 4, 4, 12] or set("".join(parts)) - HEX):
+        raise ValueError("VEID %r; an integer from 1 to 2147483647 or a UUID in lower case is wanted" % text[:60])
+    return text
+
+
+def is_veid(text: str) -> bool:
+    try:
+        return bool(veid(text))
+    except ValueError:
+        return False
+
+
+def interface(text: str) -> str:
+    """A name that the kernel takes for an interface (dev_valid_name) and that is safe in every listing and batch.
+
+    Raise ValueError, which says what is wanted.
+    """
+    if not 0 < len(text) < IFNAMSIZ:
+        raise ValueError("an interface name of 1 to %d characters is wanted" % (IFNAMSIZ - 1))
+    if text in (".", "..") or text[0] == "-":
+        raise ValueError("an interface name is wanted, which cannot be '.', '..' or begin with '-'")
+    if not all("!" <= char <= "~" for char in text) or set(text) & REFUSED:
+        raise ValueError("an interface name of printable ASCII without space, '/', ':', quotes or '#' is wanted")
+    return text

@@ -1,0 +1,143 @@
+"""From the conf files to the plan of each device: reads, models, looks at the node, renders.  Slow, needs libraries."""
+from typing import Dict, List, NamedTuple, Tuple
+
+from vzhooks import inputs, kernel, netns, plan, render
+from vzhooks.call import Call
+from vzhooks.errors import ConfigError, Expected
+from vzhooks.facts import Facts
+from vzhooks.mistakes import Mistake
+from vzhooks.model import Container, Veth, container
+from vzhooks.netif import Interface
+from vzhooks.nodeconf import NodeConf
+from vzhooks.view import bridge_mistake, view
+
+
+class Planned(NamedTuple):
+    """The plan of one device, what it rests on, and what should be said about it."""
+
+    device: str
+    lines: List[plan.Line]
+    doubts: List[Mistake]
+    node: NodeConf
+    files: List[str]
+    facts: Dict[str, str]
+
+
+class NoDevice(Expected):
+    """There is nothing that could be set up: the container does not run, or has no such device."""
+
+
+def plans(veid: str, call: Call) -> List[Planned]:
+    """The plans of the call's device, or of every device of the container.
+
+    Raise ConfigError with all mistakes at once when the container uses our variables, NoDevice for an unknown device.
+    """
+    files = inputs.read(veid)
+    found = container(veid, files.conf, files.path, files.text, files.node)
+    if call.device and not any(veth.interface.host_ifname == call.device for veth in found.veths):
+        found, said = _with_running_device(veid, call.device, files, found)
+    else:
+        said = []
+    veths = [_named(veid, _networked(veth, call)) for veth in found.veths]
+    wanted = [veth for veth in veths if call.device in ("", veth.interface.host_ifname)]
+    _refuse_mistakes(found, veths)
+    nameless = [veth.interface.ifname for veth in wanted if not veth.interface.host_ifname]
+    if nameless:
+        raise NoDevice("CT %s: NETIF gives no host_ifname for %s and the container does not run; name the device or "
+                       "start the container" % (veid, ", ".join(nameless)))
+    depends = files.files + render.template_files()
+    result = []
+    for veth in wanted:
+        facts, doubts = Facts(), list(found.doubts) + said
+        lines = _lines(veid, found, veth, facts, doubts)
+        result.append(Planned(veth.interface.host_ifname, lines, doubts, files.node, depends, facts.read))
+    return result
+
+
+def validate(veid: str) -> List[Mistake]:
+    """Before the container exists: raise ConfigError as plans() would; return the doubts."""
+    files = inputs.read(veid)
+    found = container(veid, files.conf, files.path, files.text, files.node)
+    _refuse_mistakes(found, list(found.veths))
+    return list(found.doubts)
+
+
+def leftovers(veid: str, claimed: List[str]) -> List[plan.Line]:
+    """Without a journal: what may be removed, which is our own routes to this container's addresses alone.
+
+    CLAIMED are the commands of all journals that exist.
+    """
+    files = inputs.read(veid)
+    found = container(veid, files.conf, files.path, files.text, files.node)
+    addresses = {address.ip: address for veth in found.veths for address in veth.all_addresses}
+    if not found.custom or not addresses:
+        return []
+    lines = []
+    for route in kernel.routes():
+        command = "ip route add %s dev %s proto %s" % (route.prefix, route.device, kernel.PROTOCOL)
+        if route.ours and route.prefix in addresses and command not in claimed:
+            undo = plan.Undo(command.replace(" add ", " del "), False)
+            lines.append(plan.Line("host", command, False, undo, addresses[route.prefix].where))
+    return lines
+
+
+def _refuse_mistakes(found: Container, veths: List[Veth]) -> None:
+    bridges = [bridge_mistake(veth, Facts()) for veth in veths] if found.custom else []
+    mistakes = list(found.mistakes) + [mistake for mistake in bridges if mistake]
+    if mistakes:
+        raise ConfigError([str(mistake) for mistake in mistakes])
+
+
+def _lines(veid: str, found: Container, veth: Veth, facts: Facts, doubts: List[Mistake]) -> List[plan.Line]:
+    if found.custom:
+        seen = view(veth, facts, doubts)
+        if not seen.mac:
+            link = kernel.peer_of(veid, seen.device) if netns.has_name(veid) else None
+            seen = seen._replace(mac=link.mac if link else "")
+        return render.render("veth", veid=veid, veth=seen)
+    if veth.bridge and not facts.get("kind", veth.bridge):
+        doubts.append(Mistake(veth.bridge_where, "bridge %s, which this node has not" % veth.bridge,
+                              "the name of a bridge of this node is wanted"))
+    return render.render("stock", veid=veid, veth={
+        "device": veth.interface.host_ifname, "where": veth.interface.where, "bridge": veth.bridge})
+
+
+def _networked(veth: Veth, call: Call) -> Veth:
+    """A network of a modern node gives the bridge that the conf does not name."""
+    if veth.bridge or call.action != "addif" or veth.interface.host_ifname != call.device:
+        return veth
+    if call.network_type == "bridge":
+        return veth._replace(bridge=call.network, bridge_where=veth.interface.where)
+    return veth
+
+
+def _named(veid: str, veth: Veth) -> Veth:
+    """Give a veth whose host_ifname NETIF does not say the name that it has now; "" while it does not run."""
+    if veth.interface.host_ifname:
+        return veth
+    for link in kernel.links_inside(veid) if netns.has_name(veid) else []:
+        if link.name == veth.interface.ifname:
+            interface = veth.interface._replace(host_ifname=kernel.name_of(link.peer),
+                                                mac=veth.interface.mac or link.mac)
+            return veth._replace(interface=interface)
+    return veth
+
+
+def _with_running_device(veid: str, device: str, files: inputs.Inputs,
+                         found: Container) -> Tuple[Container, List[Mistake]]:
+    """A device that runs already and that NETIF does not name (yet): configure what is known, say what is not."""
+    where = files.path + ":1"
+    link = kernel.peer_of(veid, device) if netns.has_name(veid) else None
+    if link is None:
+        if found.custom:
+            raise NoDevice("CT %s: %s is neither a host_ifname in NETIF of %s nor an interface of the container"
+                           % (veid, device, files.path))
+        added = Interface(device, where, device)  # stock does not look inside
+    else:
+        added = Interface(link.name, where, device, link.mac)
+    again = container(veid, files.conf, files.path, files.text, files.node, added)
+    known = any(one.interface.ifname == added.ifname for one in found.veths)
+    said = [] if known or not again.custom else [Mistake(
+        where, "NETIF does not name %s yet (%s inside); its bridge= is not known" % (device, added.ifname),
+        "variables with the suffix _%s are used, and those that hold for every veth" % added.ifname)]
+    return again, said

@@ -1,0 +1,68 @@
+"""Turns what a template prints into a plan.  The only place that renders; slow, since it needs Jinja2."""
+import os
+import shlex
+from typing import List
+
+import jinja2
+
+from vzhooks import paths, plan
+from vzhooks.errors import Expected
+
+SHIPPED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "templates")
+
+
+class TemplateError(Expected):
+    """A template that cannot be rendered or prints what is no plan; the text names file and line."""
+
+
+def render(name: str, **values: object) -> List[plan.Line]:
+    """Given the template NAME.j2 and its values, return the plan that it prints.  Raise TemplateError."""
+    loader = jinja2.FileSystemLoader([paths.templates(), SHIPPED])  # the administrator's first
+    # No HTML escaping: only values of checked alphabets come here (values.py), and _check looks at the result.
+    environment = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, autoescape=False,
+                                     trim_blocks=True, lstrip_blocks=True)
+    try:
+        text = environment.get_template(name + ".j2").render(**values)
+    except jinja2.TemplateSyntaxError as error:
+        raise TemplateError("%s:%d: %s; a Jinja2 template is wanted"
+                            % (error.filename, error.lineno, error.message)) from None
+    except jinja2.TemplateError as error:
+        raise TemplateError("%s.j2: %s; only the values of vzhooks-plan(5) are there" % (name, error)) from None
+    try:
+        lines = plan.parse(text, name + ".j2, as rendered")
+    except plan.PlanError as error:
+        raise TemplateError(str(error)) from None
+    for line in lines:
+        line.command = _normal(line.command, name)
+        if line.undo:
+            line.undo.command = _normal(line.undo.command, name)
+    return lines
+
+
+def template_files() -> List[str]:
+    """Every template that a plan can come from, the administrator's included; a change of one is a new plan."""
+    found = []
+    for directory in (paths.templates(), SHIPPED):
+        try:
+            found += [os.path.join(directory, name) for name in sorted(os.listdir(directory)) if name.endswith(".j2")]
+        except OSError:
+            pass  # no templates of the administrator's own
+    return found
+
+
+def _normal(command: str, name: str) -> str:
+    """Split a command as POSIX quoting does and put it back in the form that `ip -batch` and the hot path take.
+
+    Behind `nft` the rest goes verbatim to `nft -f`.
+    """
+    if command.startswith("nft "):
+        return command
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise TemplateError("%s.j2: %s; %s" % (name, command, error)) from None
+    for word in words:
+        if not word or set(word) & set("\"'\\#`") or word.split() != [word]:
+            raise TemplateError("%s.j2: %s; words without spaces, quotes, '#' and backslashes are wanted"
+                                % (name, command))
+    return " ".join(words)

@@ -1,0 +1,102 @@
+"""The values that reach a template: addresses, MACs, interface names.  All strict; ValueError says what is wanted."""
+from typing import NamedTuple, Optional
+
+import netaddr
+from netaddr import INET_PTON, AddrFormatError
+
+ADDRESS = "an IPv4 or IPv6 address with or without /PREFIX is wanted"
+PLAIN = "an IPv4 or IPv6 address is wanted"
+MAC = "six bytes of two hex digits with colons, of one station (even first byte), are wanted"
+
+
+class Address(NamedTuple):
+    """An address of a container: its text without and with prefix, its family (4 or 6), and where it was set."""
+
+    ip: str
+    prefix: int
+    family: int
+    where: str
+
+    def __str__(self) -> str:
+        return "%s/%d" % (self.ip, self.prefix)
+
+    @property
+    def width(self) -> int:
+        return 32 if self.family == 4 else 128
+
+    def reaches(self, other: "Address") -> bool:
+        """Whether OTHER is in the network that this address is in."""
+        return self.family == other.family and other.ip in netaddr.IPNetwork(str(self))
+
+
+def address(text: str, where: str) -> Address:
+    """Given ADDRESS[/PREFIX|/NETMASK], return the Address of one station.  Raise ValueError."""
+    ip, slash, prefix = text.partition("/")
+    found = _strict(ip, ADDRESS)
+    width = 32 if found.version == 4 else 128
+    length = _prefix(prefix, width) if slash else width
+    if length is None:
+        raise ValueError("a prefix of 1 to %d or a netmask is wanted behind the '/'" % width)
+    if found.is_multicast() or int(found) == 0 or found.is_loopback() or found == netaddr.IPAddress("255.255.255.255"):
+        raise ValueError("the address of one station is wanted, not a multicast, broadcast, loopback or zero address")
+    return Address(str(found), length, found.version, where)
+
+
+def plain_address(text: str, where: str) -> Address:
+    """The same without a prefix: a gateway, the node's own address."""
+    if "/" in text:
+        raise ValueError(PLAIN + ", without '/'")
+    return address(text, where)
+
+
+def _strict(text: str, wanted: str) -> netaddr.IPAddress:
+    # Old netaddr takes '10' for 10.0.0.0, new one takes some; inet_pton takes neither, nor 010.0.0.1.
+    if not set(text) <= frozenset("0123456789abcdefABCDEF.:"):
+        raise ValueError(wanted)
+    try:
+        return netaddr.IPAddress(text, flags=INET_PTON)
+    except (AddrFormatError, ValueError, TypeError):
+        raise ValueError(wanted) from None
+
+
+def _prefix(text: str, width: int) -> Optional[int]:
+    if text.isdigit() and len(text) <= 3:
+        return int(text) if text == str(int(text)) and 1 <= int(text) <= width else None
+    if width == 128:
+        return None
+    try:
+        mask = _strict(text, "")
+    except ValueError:
+        return None
+    return mask.netmask_bits() if mask.version == 4 and mask.is_netmask() and int(mask) else None
+
+
+def mac(text: str) -> str:
+    """Given a station's MAC, return it in the kernel's form (lower case, colons).  Raise ValueError."""
+    parts = text.split(":")
+    digits = frozenset("0123456789abcdefABCDEF")
+    if [len(part) for part in parts] != [2] * 6 or not set("".join(parts)) <= digits:
+        raise ValueError(MAC)
+    value = netaddr.EUI(text)
+    if int(parts[0], 16) & 1 or int(value) == 0:
+        raise ValueError(MAC)
+    return text.lower()
+
+
+def number(text: str, low: int, high: int) -> int:
+    """A decimal number from LOW to HIGH.  Raise ValueError."""
+    if not text or set(text) - frozenset("0123456789") or len(text) > 10 or not low <= int(text) <= high:
+        raise ValueError("a number from %d to %d is wanted" % (low, high))
+    return int(text)
+
+
+def choice(text: str, *choices: str) -> str:
+    """One of CHOICES, in any case.  Raise ValueError."""
+    if text.lower() not in choices:
+        raise ValueError("%s is wanted" % " or ".join(choices))
+    return text.lower()
+
+
+def suffix(ifname: str) -> str:
+    """The end of a variable's name that means this interface in the container: eth0.5 -> _eth0_5."""
+    return "_" + "".join(char if char.isalnum() else "_" for char in ifname)

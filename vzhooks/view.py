@@ -1,0 +1,136 @@
+"""What the templates see of a veth: the model's wishes and the node's live facts in one place."""
+from typing import List, NamedTuple, Optional, Tuple
+
+from vzhooks import values
+from vzhooks.facts import Facts
+from vzhooks.mistakes import Mistake
+from vzhooks.model import Gateway, Veth
+from vzhooks.values import Address
+
+DEFAULT_MTU = 1500  # of a new veth (drivers/net/veth.c, ether_setup)
+
+
+class Sysctl(NamedTuple):
+    """A setting of the node with the value that it goes back to."""
+
+    key: str
+    value: str
+    before: str
+
+
+class View(NamedTuple):
+    """The `veth` of a template; texts are "" and numbers 0 where there is nothing to set."""
+
+    device: str  # on the node
+    name: str  # in the container
+    where: str
+    mac: str
+    bridge: str
+    bridge_where: str
+    host_mac: str
+    host_mac_before: str
+    host_mtu: int
+    mtu: int
+    mtu_where: str
+    addresses: Tuple[Address, ...]
+    all_addresses: Tuple[Address, ...]
+    gateways: Tuple[Gateway, ...]
+    ct0: Tuple[Address, ...]
+    sysctls: Tuple[Sysctl, ...]
+    proxied: Tuple[Address, ...]  # IPv6 neighbours that the node answers for
+
+    @property
+    def route_device(self) -> str:
+        return self.bridge or self.device
+
+
+def view(veth: Veth, facts: Facts, doubts: List[Mistake]) -> View:
+    """Given a veth whose bridge exists, return what a template needs; DOUBTS gets what is to be said of the node."""
+    interface = veth.interface
+    host_mac = before = ""
+    host_mtu, mtu = 0, veth.mtu
+    if veth.bridge:
+        host_mac, before = _host_mac(veth, facts)
+        bridge_mtu = int(facts.get("mtu", veth.bridge))
+        # A bridge takes its smallest port's MTU (canonical/lxd#11919): so the port takes the bridge's.
+        host_mtu = bridge_mtu if bridge_mtu != DEFAULT_MTU else 0
+        mtu = veth.mtu or (bridge_mtu if bridge_mtu < DEFAULT_MTU else 0)
+        doubts += _bridge_doubts(veth, facts, bridge_mtu)
+    elif veth.mtu > DEFAULT_MTU:
+        host_mtu = veth.mtu
+    routed = not veth.bridge and bool(veth.all_addresses)
+    return View(interface.host_ifname, interface.ifname, interface.where, interface.mac, veth.bridge,
+                veth.bridge_where, host_mac, before, host_mtu, mtu, veth.mtu_where or veth.bridge_where,
+                veth.addresses, veth.all_addresses, veth.gateways, _ct0(veth, facts),
+                _sysctls(veth, facts) if routed else (),
+                tuple(gateway.address for gateway in veth.gateways if routed and gateway.address.family == 6
+                      and not gateway.address.ip.startswith("fe80:")))
+
+
+def _host_mac(veth: Veth, facts: Facts) -> Tuple[str, str]:
+    """First octet fe, so that a bridge without a MAC of its own never takes the port's, which would be the lowest."""
+    if facts.get("pinned", veth.bridge) == "yes":
+        return "", ""
+    now = veth.interface.host_mac or facts.get("mac", veth.interface.host_ifname)
+    if veth.interface.host_mac.startswith("fe:") or not now:
+        return "", ""
+    # A live one that has fe already is ours from an earlier run, whose journal knows what was before.
+    return "fe" + now[2:], "" if now.startswith("fe:") else now
+
+
+def _ct0(veth: Veth, facts: Facts) -> Tuple[Address, ...]:
+    """The node's addresses for the container: as the conf says, else the bridge's own; of families that the CT has."""
+    families = {address.family for address in veth.all_addresses}
+    if veth.ct0 is not None:
+        return tuple(address for address in veth.ct0 if address.family in families)
+    found = [values.plain_address(facts.get("ipv%d" % family, veth.bridge), veth.bridge_where)
+             for family in sorted(families) if veth.bridge and facts.get("ipv%d" % family, veth.bridge)]
+    own = {address.ip for address in veth.all_addresses}
+    return tuple(address for address in found if address.ip not in own)
+
+
+def _sysctls(veth: Veth, facts: Facts) -> Tuple[Sysctl, ...]:
+    """Routed to the veth: the node answers there for everything beyond, above all for the gateway."""
+    device = veth.interface.host_ifname.translate({ord("."): "/"})
+    wanted: List[Tuple[str, str]] = []
+    families = {address.family for address in veth.all_addresses}
+    if 4 in families:
+        # Without proxy_delay=0 the first answer waits up to 0.8 s.
+        wanted += [("net.ipv4.conf.%s.proxy_arp", "1"), ("net.ipv4.conf.%s.forwarding", "1"),
+                   ("net.ipv4.neigh.%s.proxy_delay", "0")]
+    if 6 in families:
+        wanted += [("net.ipv6.conf.%s.forwarding", "1"), ("net.ipv6.conf.%s.proxy_ndp", "1"),
+                   ("net.ipv6.neigh.%s.proxy_delay", "0")]
+    return tuple(Sysctl(key % device, value, facts.get("sysctl", key % "default")) for key, value in wanted)
+
+
+def _bridge_doubts(veth: Veth, facts: Facts, bridge_mtu: int) -> List[Mistake]:
+    bridge, where, found = veth.bridge, veth.bridge_where, []
+    delay = facts.get("delays", bridge)
+    if delay:
+        found.append(Mistake(where, "bridge %s would not forward for the first %s s of a container" % (bridge, delay),
+                             "'ip link set %s type bridge stp_state 0 forward_delay 0' is wanted" % bridge))
+    if facts.get("pinned", bridge) == "no":
+        found.append(Mistake(where, "bridge %s has no MAC of its own; it takes the lowest one of its ports, so that "
+                             "the node can drop off the network" % bridge,
+                             "'ip link set %s address %s' pins it" % (bridge, facts.get("mac", bridge))))
+    inside = veth.mtu or min(bridge_mtu, DEFAULT_MTU)
+    if inside > bridge_mtu:
+        found.append(Mistake(veth.mtu_where, "VETH_MTU %d is more than the %d of bridge %s: larger packets will be lost"
+                             % (inside, bridge_mtu, bridge), "%d at most is wanted" % bridge_mtu))
+    elif bridge_mtu > DEFAULT_MTU:
+        found.append(Mistake(where, "bridge %s has MTU %d, which a port of %d would lower; the port takes %d, inside "
+                             "stays %d" % (bridge, bridge_mtu, DEFAULT_MTU, bridge_mtu, inside),
+                             "VETH_MTU sets the one inside"))
+    return found
+
+
+def bridge_mistake(veth: Veth, facts: Facts) -> Optional[Mistake]:
+    """What is wrong with the bridge that a conf file names, None when a veth can join it."""
+    if not veth.bridge:
+        return None
+    kind = facts.get("kind", veth.bridge)
+    if kind == "linux":
+        return None
+    found = "bridge %s, which this node has not" % veth.bridge if not kind else "%s, which is no bridge" % veth.bridge
+    return Mistake(veth.bridge_where, found, "the name of a bridge of this node is wanted")
