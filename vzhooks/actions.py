@@ -25,7 +25,8 @@ def start(veid: str, call: Call, say: "Callable[[str], None]",
         for one in planned:
             if not os.path.isdir("/sys/class/net/" + one.device):
                 raise Expected("CT %s: no interface %s on this node; the container does not run" % (veid, one.device))
-            apply.Job(veid, one.device, say, show, one.node.timeout, one.node.on_error).start(one.lines)
+            apply.Job(veid, one.device, say, show, one.node.timeout, one.node.on_error,
+                      one.node.ct_exec).start(one.lines)
         return len(planned)
 
 

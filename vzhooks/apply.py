@@ -6,9 +6,10 @@ put right by the next one.
 """
 import os
 
-from vzhooks import batch, journal, netns, plan
-from vzhooks.batch import Broken, Command
+from vzhooks import batch, journal, plan
+from vzhooks.batch import Command
 from vzhooks.errors import Expected
+from vzhooks.inside import Inside
 from vzhooks.process import TIMEOUT
 
 TYPE_CHECKING = False
@@ -27,18 +28,19 @@ class Failed(Expected):
 class Job:
     """One device of one container, to be set up or taken down.
 
-    show(text) prints a command as it runs, say(text) warns; on_error and timeout are those of [node].
+    show(text) prints a command as it runs, say(text) warns; timeout, on_error and ct_exec are those of [node].
     """
 
     def __init__(self, veid: str, device: str, say: "Callable[[str], None]",
                  show: "Optional[Callable[[str], None]]" = None, timeout: float = TIMEOUT,
-                 on_error: str = "fail") -> None:
+                 on_error: str = "fail", ct_exec: str = "auto") -> None:
         self.veid = veid
         self.device = device
         self.say = say
         self.show = show
         self.timeout = timeout
         self.on_error = on_error
+        self.inside = Inside(veid, device, ct_exec)
         self.trusted: Optional[bool] = None
 
     # Setting up
@@ -66,11 +68,11 @@ class Job:
         left = list(lines)
         for together in batch.split(commands):
             if together[0].place == "ct":
-                self._trust()
+                self.inside.check()
             for command in together:
                 self._show(command)
             while together:
-                failure = batch.run(together, self.veid, self.timeout)
+                failure = batch.run(together, self.inside, self.timeout)
                 count = failure.index if failure else len(together)
                 done += left[:count]
                 if failure:
@@ -94,25 +96,13 @@ class Job:
             raise Failed(command, said)
         self.say(str(Failed(command, said)))
 
-    def _trust(self) -> None:
-        """Nothing is done inside before it is certain that this namespace is the container's."""
-        try:
-            doubt = netns.doubt(self.veid, self.device)
-        except netns.Unknown:
-            from vzhooks import kernel  # the long way, on kernels without namespace ids
-
-            doubt = None if kernel.peer_of(self.veid, self.device) else \
-                "%s: its other end is not in %s" % (self.device, "the namespace of CT " + self.veid)
-        if doubt:
-            raise Broken("CT %s: %s" % (self.veid, doubt))
-
     def _go_back(self, old: "Sequence[plan.Line]", gone: "Sequence[plan.Line]", done: "Sequence[plan.Line]") -> None:
         """Undo what this run added, put back what it removed, and journal that."""
         known = {line.key for line in old}
         self._undo([line for line in done if line.key not in known])
-        back = Job(self.veid, self.device, self.say, self.show, self.timeout, on_error="warn")
+        self.on_error = "warn"
         try:
-            back._do(gone, [])
+            self._do(gone, [])
         except Expected as error:
             self.say("rollback: %s" % error)
         if old:
@@ -146,7 +136,7 @@ class Job:
             for command in together:
                 self._show(command)
             try:
-                for command, said in batch.run_forced(together, self.veid, self.timeout):
+                for command, said in batch.run_forced(together, self.inside, self.timeout):
                     if not command.may_fail:
                         self.say("undo: %s" % Failed(command, said))
             except Expected as error:
@@ -165,7 +155,7 @@ class Job:
     def _is_ours(self) -> bool:
         if self.trusted is None:
             try:
-                self._trust()
+                self.inside.check()
                 self.trusted = True
             except Expected:
                 self.trusted = False
@@ -180,6 +170,6 @@ def leave_bridge(veid: str, device: str, say: "Callable[[str], None]") -> None:
     """Take a device out of whatever bridge it is in."""
     if os.path.islink("/sys/class/net/%s/master" % device):
         command = Command("host", "ip link set dev %s nomaster" % device, False, "")
-        failure = batch.run([command], veid, TIMEOUT)
+        failure = batch.run([command], Inside(veid, device), TIMEOUT)
         if failure:
             say(str(Failed(command, failure.message)))

@@ -5,12 +5,11 @@ names none (field-notes.md, Tools): then the rest is run line by line to find it
 """
 from vzhooks import announcement, facts, process
 from vzhooks.errors import Expected
+from vzhooks.inside import MARK, Inside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Optional, Sequence, Tuple
-
-MARK = "Command failed -:"
+    from typing import Callable, List, Optional, Sequence, Tuple
 
 
 class Broken(Expected):
@@ -61,7 +60,7 @@ def split(commands: "Sequence[Command]") -> "List[List[Command]]":
     return batches
 
 
-def run(commands: "Sequence[Command]", veid: str, timeout: float) -> "Optional[Failure]":
+def run(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
     """Run commands of one tool; return the first failure (behind it nothing was run), None when all went well.
 
     Raise Broken when a process could not be started or did not end.
@@ -69,7 +68,7 @@ def run(commands: "Sequence[Command]", veid: str, timeout: float) -> "Optional[F
     tool = commands[0].tool
     runner = RUNNERS.get(tool)
     if runner:
-        return runner(commands, veid, timeout)
+        return runner(commands, inside, timeout)
     for index, command in enumerate(commands):
         result = _process(command.text.split(), "", timeout)
         if result.status != 0:
@@ -77,12 +76,12 @@ def run(commands: "Sequence[Command]", veid: str, timeout: float) -> "Optional[F
     return None
 
 
-def run_forced(commands: "Sequence[Command]", veid: str, timeout: float) -> "List[Tuple[Command, str]]":
+def run_forced(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "List[Tuple[Command, str]]":
     """Run all commands of one tool, whatever fails; return the failures with what was said.  Raise Broken."""
     failures = []
     rest = list(commands)
     if commands[0].tool in IP:
-        result = _ip(rest, veid, timeout, force=True)
+        result = _ip(rest, inside, timeout, force=True)
         if result.status == 0:
             return []
         failed = _failed_lines(result.errors)
@@ -90,7 +89,7 @@ def run_forced(commands: "Sequence[Command]", veid: str, timeout: float) -> "Lis
             return [(rest[index], message) for index, message in failed]
         # It ended without naming a line; doing what is undone already again does no harm.
     while rest:
-        failure = run(rest, veid, timeout)
+        failure = run(rest, inside, timeout)
         if failure is None:
             break
         failures.append((rest[failure.index], failure.message))
@@ -98,8 +97,8 @@ def run_forced(commands: "Sequence[Command]", veid: str, timeout: float) -> "Lis
     return failures
 
 
-def _run_ip(commands: "Sequence[Command]", veid: str, timeout: float) -> "Optional[Failure]":
-    result = _ip(commands, veid, timeout)
+def _run_ip(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
+    result = _ip(commands, inside, timeout)
     if result.status == 0:
         return None
     failed = _failed_lines(result.errors)
@@ -108,22 +107,21 @@ def _run_ip(commands: "Sequence[Command]", veid: str, timeout: float) -> "Option
     if len(commands) == 1:
         return Failure(0, _said(result))
     for index, command in enumerate(commands):
-        alone = _ip([command], veid, timeout)
+        alone = _ip([command], inside, timeout)
         if alone.status != 0:
             return Failure(index, _said(alone))
     return None
 
 
-def _ip(commands: "Sequence[Command]", veid: str, timeout: float, force: bool = False) -> process.Result:
-    argv = ["ip"]
+def _ip(commands: "Sequence[Command]", inside: Inside, timeout: float, force: bool = False) -> process.Result:
+    options = ["-6"] if commands[0].tool.endswith("-6") else []
+    skip = len("ip -6 " if options else "ip ")
+    lines = [command.text[skip:] for command in commands]
+    if force:
+        options.insert(0, "-force")
     if commands[0].place == "ct":
-        argv += ["-n", veid]
-    skip = "ip "
-    if commands[0].tool.endswith("-6"):
-        argv.append("-6")
-        skip = "ip -6 "
-    argv += ["-force", "-batch", "-"] if force else ["-batch", "-"]
-    return _process(argv, "".join(command.text[len(skip):] + "\n" for command in commands), timeout)
+        return _ended(["ip"], lambda: inside.ip(options, lines, timeout), timeout)
+    return _process(["ip"] + options + ["-batch", "-"], "".join(line + "\n" for line in lines), timeout)
 
 
 def _failed_lines(errors: str) -> "List[Tuple[int, str]]":
@@ -139,14 +137,14 @@ def _failed_lines(errors: str) -> "List[Tuple[int, str]]":
     return found
 
 
-def _run_nft(commands: "Sequence[Command]", veid: str, timeout: float) -> "Optional[Failure]":
+def _run_nft(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
     """One transaction: all or nothing."""
     text = "".join(command.text[len("nft "):] + "\n" for command in commands)
     result = _process(["nft", "-f", "-"], text, timeout)
     return None if result.status == 0 else Failure(0, _said(result))
 
 
-def _run_ovs(commands: "Sequence[Command]", veid: str, timeout: float) -> "Optional[Failure]":
+def _run_ovs(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
     """One transaction: all or nothing."""
     argv = ["ovs-vsctl", "--timeout=%d" % timeout]
     for command in commands:
@@ -155,7 +153,7 @@ def _run_ovs(commands: "Sequence[Command]", veid: str, timeout: float) -> "Optio
     return None if result.status == 0 else Failure(0, _said(result))
 
 
-def _run_sysctl(commands: "Sequence[Command]", veid: str, timeout: float) -> "Optional[Failure]":
+def _run_sysctl(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
     """Written directly, as sysctl(8) would."""
     for index, command in enumerate(commands):
         key, _, value = command.text[len("sysctl "):].partition("=")
@@ -167,7 +165,7 @@ def _run_sysctl(commands: "Sequence[Command]", veid: str, timeout: float) -> "Op
     return None
 
 
-def _run_announce(commands: "Sequence[Command]", veid: str, timeout: float) -> "Optional[Failure]":
+def _run_announce(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
     """`announce ADDRESS lladdr MAC dev DEVICE`: one frame, no process."""
     for index, command in enumerate(commands):
         words = command.text.split()
@@ -192,8 +190,13 @@ RUNNERS.update((tool, _run_ip) for tool in IP)
 
 
 def _process(argv: "List[str]", stdin: str, timeout: float) -> process.Result:
+    return _ended(argv, lambda: process.run(argv, stdin, timeout), timeout)
+
+
+def _ended(argv: "List[str]", start: "Callable[[], process.Result]", timeout: float) -> process.Result:
+    """The result of a process that ended.  Raise Broken for one that could not be started or did not end."""
     try:
-        result = process.run(argv, stdin, timeout)
+        result = start()
     except OSError as error:
         raise Broken("%s: %s" % (argv[0], error.strerror)) from None
     if result.status is None:

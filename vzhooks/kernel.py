@@ -2,7 +2,9 @@
 import _socket
 from typing import Dict, List, NamedTuple, Optional
 
-from vzhooks import netns, paths, process
+from vzhooks import names, netns, paths, process
+from vzhooks.inside import Inside
+from vzhooks.values import mac
 
 PROTOCOL = "118"  # ours, in routes and rules
 NAMES = ("/etc/iproute2/rt_protos", "/usr/share/iproute2/rt_protos", "/usr/lib/iproute2/rt_protos",
@@ -39,7 +41,7 @@ def listing(argv: List[str]) -> List[str]:
 
 def routes(prefix: str = "") -> List[Route]:
     """The routes of the main table, both families; only those exactly for PREFIX (an address) when it is given."""
-    names = _protocol_names()
+    known = _protocol_names()
     found = []
     for family in ("-4", "-6"):
         if prefix and (":" in prefix) != (family == "-6"):
@@ -48,19 +50,22 @@ def routes(prefix: str = "") -> List[Route]:
             words = row.split()
             values = dict(zip(words, words[1:]))
             protocol = values.get("proto", "boot")
-            found.append(Route(row.strip(), words[0], values.get("dev", ""), names.get(protocol, protocol)))
+            found.append(Route(row.strip(), words[0], values.get("dev", ""), known.get(protocol, protocol)))
     return found
 
 
 def links_inside(veid: str) -> List[Link]:
-    """The interfaces in a container's namespace that have another end."""
+    """The interfaces of a container that have another end; their names are its owner's, so only sound ones count."""
     found = []
-    for row in listing(["ip", "-n", veid, "-o", "link", "show"]):
+    for row in listing(Inside(veid, "").argv + ["-o", "link", "show"]):
         words = row.split()
-        name, _, peer = words[1].rstrip(":").partition("@if")
-        if peer.isdigit():
-            values = dict(zip(words, words[1:]))
-            found.append(Link(name, int(words[0].rstrip(":")), int(peer), values.get("link/ether", "")))
+        values = dict(zip(words, words[1:]))
+        name, _, peer = words[1].rstrip(":").partition("@if") if len(words) > 1 else ("", "", "")
+        try:
+            names.interface(name)
+            found.append(Link(name, int(words[0].rstrip(":")), int(peer), mac(values.get("link/ether", ""))))
+        except ValueError:
+            continue  # no veth, or a name that we would not use
     return found
 
 
@@ -85,12 +90,12 @@ def name_of(index: int) -> str:
 
 
 def _protocol_names() -> Dict[str, str]:
-    names = {}
+    known = {}
     for path in NAMES:
         try:
             with open(paths.rooted(path)) as file:
                 rows = [row.split("#")[0].split() for row in file]
         except OSError:
             continue
-        names.update({row[1]: row[0] for row in rows if len(row) >= 2})
-    return names
+        known.update({row[1]: row[0] for row in rows if len(row) >= 2})
+    return known

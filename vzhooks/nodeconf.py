@@ -22,6 +22,7 @@ class NodeConf(NamedTuple):
 
     timeout: float = TIMEOUT  # seconds for one command
     on_error: str = "fail"  # fail | warn
+    ct_exec: str = "auto"  # auto | netns | vzctl
     mistakes: Tuple[Mistake, ...] = ()
 
 
@@ -32,6 +33,7 @@ def _seconds(text: str) -> float:
 SETTINGS: Dict[str, Callable[[str], object]] = {
     "timeout": _seconds,
     "on_error": lambda text: values.choice(text, "fail", "warn"),
+    "ct_exec": lambda text: values.choice(text, "auto", "netns", "vzctl"),
 }
 
 

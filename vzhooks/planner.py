@@ -1,7 +1,7 @@
 """From the conf files to the plan of each device: reads, models, looks at the node, renders.  Slow, needs libraries."""
 from typing import Dict, List, NamedTuple, Tuple
 
-from vzhooks import inputs, kernel, netns, plan, render
+from vzhooks import inputs, kernel, plan, render
 from vzhooks.call import Call
 from vzhooks.errors import ConfigError, Expected
 from vzhooks.facts import Facts
@@ -92,7 +92,7 @@ def _lines(veid: str, found: Container, veth: Veth, facts: Facts, doubts: List[M
     if found.custom:
         seen = view(veth, facts, doubts)
         if not seen.mac:
-            link = kernel.peer_of(veid, seen.device) if netns.has_name(veid) else None
+            link = kernel.peer_of(veid, seen.device)
             seen = seen._replace(mac=link.mac if link else "")
         return render.render("veth", veid=veid, veth=seen)
     if veth.bridge and not facts.get("kind", veth.bridge):
@@ -115,7 +115,7 @@ def _named(veid: str, veth: Veth) -> Veth:
     """Give a veth whose host_ifname NETIF does not say the name that it has now; "" while it does not run."""
     if veth.interface.host_ifname:
         return veth
-    for link in kernel.links_inside(veid) if netns.has_name(veid) else []:
+    for link in kernel.links_inside(veid):
         if link.name == veth.interface.ifname:
             interface = veth.interface._replace(host_ifname=kernel.name_of(link.peer),
                                                 mac=veth.interface.mac or link.mac)
@@ -127,7 +127,7 @@ def _with_running_device(veid: str, device: str, files: inputs.Inputs,
                          found: Container) -> Tuple[Container, List[Mistake]]:
     """A device that runs already and that NETIF does not name (yet): configure what is known, say what is not."""
     where = files.path + ":1"
-    link = kernel.peer_of(veid, device) if netns.has_name(veid) else None
+    link = kernel.peer_of(veid, device)
     if link is None:
         if found.custom:
             raise NoDevice("CT %s: %s is neither a host_ifname in NETIF of %s nor an interface of the container"

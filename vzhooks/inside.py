@@ -1,0 +1,61 @@
+"""Runs `ip` inside one container.  Hot path: standard library only.
+
+With the node's own ip in the container's network namespace where that has a name, which needs no `ip` inside; else
+through one `vzctl exec` a batch (the 2.6.32 vz kernel): constant words as arguments, values on standard input.
+"""
+from vzhooks import netns, process
+from vzhooks.errors import Expected
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Optional, Sequence
+
+MARK = "Command failed -:"  # how `ip -batch` names a line; ours names it alike
+
+
+class NotThere(Expected):
+    """The container cannot be entered, or is not behind this interface; the text says why and what helps."""
+
+
+class Inside:
+    """The inside of container VEID behind DEVICE, entered as CT_EXEC (auto, netns, vzctl) says."""
+
+    def __init__(self, veid: str, device: str, ct_exec: str = "auto") -> None:
+        self.veid = veid
+        self.device = device
+        named = netns.has_name(veid)
+        if ct_exec == "netns" and not named:
+            self.trouble: Optional[str] = "its network namespace has no name here, and ct_exec is netns; " \
+                                            "ct_exec = auto in vzhooks.conf goes through 'vzctl exec'"
+        else:
+            self.trouble = None
+        self.by_vzctl = ct_exec == "vzctl" or not named
+
+    @property
+    def argv(self) -> "List[str]":
+        """The words before the options of an `ip` inside."""
+        return ["vzctl", "exec", self.veid, "ip"] if self.by_vzctl else ["ip", "-n", self.veid]
+
+    def check(self) -> None:
+        """Nothing is done inside before it is certain that this is the container.  Raise NotThere."""
+        doubt = self.trouble
+        if not doubt and not self.by_vzctl:  # vzctl itself knows its containers
+            try:
+                doubt = netns.doubt(self.veid, self.device)
+            except netns.Unknown:
+                from vzhooks import kernel  # the long way, on kernels without namespace ids
+
+                if kernel.peer_of(self.veid, self.device) is None:
+                    doubt = "the other end of %s is not in its network namespace" % self.device
+        if doubt:
+            raise NotThere("CT %s: %s" % (self.veid, doubt))
+
+    def ip(self, options: "Sequence[str]", lines: "Sequence[str]", timeout: float) -> process.Result:
+        """Run `ip OPTIONS -batch -` inside on LINES (without the leading `ip`).  Raise MissingCommand, OSError."""
+        text = "".join(line + "\n" for line in lines)
+        result = process.run(self.argv + list(options) + ["-batch", "-"], text, timeout)
+        if not self.by_vzctl or result.status in (0, None) or MARK in result.errors:
+            return result
+        from vzhooks import plain_ip  # rare: its ip knows no -batch, or it has none
+
+        return plain_ip.run(self.veid, options, lines, timeout, result)
