@@ -35,7 +35,7 @@ class Command:
         return inside + ("ip -6" if self.text.startswith("ip -6 ") else tool)
 
     def __str__(self) -> str:
-        return "%s  %s" % (self.place, self.text)
+        return "%-5s %s" % (self.place, self.text)
 
 
 class Failure:
