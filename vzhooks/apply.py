@@ -102,7 +102,8 @@ class Job:
         self._undo([line for line in done if line.key not in known])
         self.on_error = "warn"
         try:
-            self._do(gone, [])
+            # All of it: with a container's last address the kernel took away the routes over that device, too.
+            self._do(old if gone else [], [])
         except Expected as error:
             self.say("rollback: %s" % error)
         if old:

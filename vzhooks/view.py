@@ -63,8 +63,13 @@ def view(veth: Veth, facts: Facts, doubts: List[Mistake]) -> View:
                 veth.bridge_where, host_mac, before, host_mtu, mtu, veth.mtu_where or veth.bridge_where,
                 veth.addresses, veth.all_addresses, veth.gateways, _ct0(veth, facts),
                 _sysctls(veth, facts) if routed else (),
-                tuple(gateway.address for gateway in veth.gateways if routed and gateway.address.family == 6
-                      and not gateway.address.ip.startswith("fe80:")))
+                _proxied(veth) if routed else ())
+
+
+def _proxied(veth: Veth) -> Tuple[Address, ...]:
+    """Proxy ND is for single addresses, unlike proxy ARP: those of the gateway and of the node that the conf names."""
+    neighbours = tuple(gateway.address for gateway in veth.gateways) + (veth.ct0 or ())
+    return tuple(one for one in neighbours if one.family == 6 and not one.ip.startswith("fe80:"))
 
 
 def _host_mac(veth: Veth, facts: Facts) -> Tuple[str, str]:
