@@ -30,11 +30,12 @@ def start(veid: str, call: Call, say: "Callable[[str], None]",
         return len(planned)
 
 
-def leave(veid: str, device: str, say: "Callable[[str], None]") -> None:
+def leave(veid: str, call: Call, say: "Callable[[str], None]") -> None:
     """`delif`: the device is in no network any more; what its journal says is undone, and any bridge left."""
     with journal.lock(veid):
-        apply.Job(veid, device, say).stop()
-        apply.leave_bridge(veid, device, say)
+        job = apply.Job(veid, call.device, say)
+        job.stop()
+        job.leave_bridge(call.vport == "ovs")
 
 
 def stop(veid: str, say: "Callable[[str], None]", show: "Optional[Callable[[str], None]]" = None) -> int:

@@ -6,7 +6,7 @@ put right by the next one.
 """
 import os
 
-from vzhooks import batch, journal, plan
+from vzhooks import batch, facts, journal, plan
 from vzhooks.batch import Command
 from vzhooks.errors import Expected
 from vzhooks.inside import Inside
@@ -14,7 +14,7 @@ from vzhooks.process import TIMEOUT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, List, Optional, Sequence
+    from typing import Callable, List, Optional, Sequence, Set, Tuple
 
 
 class Failed(Expected):
@@ -41,6 +41,7 @@ class Job:
         self.timeout = timeout
         self.on_error = on_error
         self.inside = Inside(veid, device, ct_exec)
+        self.known: Set[Tuple[str, str]] = set()
         self.trusted: Optional[bool] = None
 
     # Setting up
@@ -51,7 +52,9 @@ class Job:
         Raise Failed or Broken after everything is as it was before (Broken: as far as it can be known).
         """
         old = journal.read(self.veid, self.device)
-        lines, gone = plan.merged(new, old)
+        same_device = journal.same_device(self.veid, self.device)
+        self.known = {line.key for line in old} if same_device else set()
+        lines, gone = plan.merged(new, old, same_device)
         journal.write(self.veid, self.device, gone + lines)
         done: List[plan.Line] = []
         try:
@@ -71,6 +74,10 @@ class Job:
                 self.inside.check()
             for command in together:
                 self._show(command)
+                if command.tool == "ovs-vsctl" and (command.place, command.text) not in self.known:
+                    from vzhooks import ovs  # only nodes with Open vSwitch pay for it
+
+                    ovs.forget_stale(command, self.inside, self.timeout)
             while together:
                 failure = batch.run(together, self.inside, self.timeout)
                 count = failure.index if failure else len(together)
@@ -84,6 +91,10 @@ class Job:
         """A command failed: return when that is no failure, else raise Failed."""
         if command.may_fail:
             return
+        if command.text.startswith("brctl addif "):
+            bridge, device = command.text.split()[2:]
+            if facts.master(device) == bridge:
+                return  # a second brctl addif is an error, a second `ip link set master` none
         if command.place == "host" and command.text.startswith("ip route add "):
             from vzhooks import conflict  # rare, and needs listings
 
@@ -122,6 +133,17 @@ class Job:
             lines = []
         if self._undo(lines):
             journal.remove(self.veid, self.device)
+
+    def leave_bridge(self, ovs: bool) -> None:
+        """Take the device out of whatever bridge it is in."""
+        commands = []
+        if facts.master(self.device):
+            commands.append(Command("host", "ip link set dev %s nomaster" % self.device, False, ""))
+        if ovs:
+            commands.append(Command("host", "ovs-vsctl --if-exists del-port %s" % self.device, False, ""))
+        for command in commands:
+            for _, said in batch.run_forced([command], self.inside, self.timeout):
+                self.say(str(Failed(command, said)))
 
     def undo(self, lines: "Sequence[plan.Line]") -> bool:
         """Undo lines that no journal has (leftovers)."""
@@ -165,12 +187,3 @@ class Job:
     def _show(self, command: Command) -> None:
         if self.show:
             self.show(str(command))
-
-
-def leave_bridge(veid: str, device: str, say: "Callable[[str], None]") -> None:
-    """Take a device out of whatever bridge it is in."""
-    if os.path.islink("/sys/class/net/%s/master" % device):
-        command = Command("host", "ip link set dev %s nomaster" % device, False, "")
-        failure = batch.run([command], Inside(veid, device), TIMEOUT)
-        if failure:
-            say(str(Failed(command, failure.message)))

@@ -8,11 +8,15 @@ if TYPE_CHECKING:
 class Call:
     """One call for one device.  action: init (legacy), addif (modern), run (by hand, or a hook without words)."""
 
-    __slots__ = ("action", "device", "network", "network_type")
+    __slots__ = ("action", "device", "network", "network_type", "vport", "ifaceid", "mac")
 
     def __init__(self, action: str, device: str = "", network: str = "",
                  environment: "Optional[Mapping[str, str]]" = None) -> None:
         self.action = action
         self.device = device
         self.network = network
-        self.network_type = (environment or {}).get("NETWORK_TYPE", "")
+        environment = environment or {}
+        self.network_type = environment.get("NETWORK_TYPE", "")
+        self.vport = environment.get("VPORT_TYPE", "")
+        self.ifaceid = environment.get("IFACEID", "")
+        self.mac = environment.get("MAC", "")

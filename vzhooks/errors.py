@@ -9,6 +9,14 @@ class Expected(Exception):
     """A failure of the surroundings, not of the program: its text is the whole message, and no traceback is wanted."""
 
 
+class Elsewhere(Exception):
+    """Not ours: [node] else_script sets up the network of containers without our variables."""
+
+    def __init__(self, script: str) -> None:
+        super().__init__(script)
+        self.script = script
+
+
 class ConfigError(Expected):
     """Mistakes in conf files, all at once; each is `FILE:LINE: what was found; what is wanted`."""
 

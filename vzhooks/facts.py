@@ -11,7 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, Dict
 
-SIOCGIFADDR = 0x8915
+SIOCGIFADDR, SIOCETHTOOL = 0x8915, 0x8946
 SYS = "/sys/class/net/%s/"
 
 
@@ -97,6 +97,45 @@ def ipv6(name: str) -> str:
     return _socket.inet_ntop(_socket.AF_INET6, bytes.fromhex(min(found))) if found else ""
 
 
+def ifindex(name: str) -> str:
+    return _file(SYS % name + "ifindex")
+
+
+def master(name: str) -> str:
+    """The Linux bridge (brport/bridge, every kernel) or other master that an interface is in."""
+    for link in ("brport/bridge", "master"):
+        if os.path.islink(SYS % name + link):
+            return os.path.basename(os.readlink(SYS % name + link))
+    return ""
+
+
+def first_port(name: str) -> str:
+    """The first port of a Linux bridge by name."""
+    try:
+        return min(os.listdir(SYS % name + "brif"), default="")
+    except OSError:
+        return ""
+
+
+def offloads(name: str) -> str:
+    """What `ethtool -k` says of rx, tx, sg, tso and gso, in the words of `ethtool -K`; linux/ethtool.h."""
+    import array
+
+    found = []
+    sock = _socket.socket(_socket.AF_INET, _socket.SOCK_DGRAM | 0o2000000)
+    try:
+        for feature, command in (("rx", 0x14), ("tx", 0x16), ("sg", 0x18), ("tso", 0x1e), ("gso", 0x23)):
+            value = array.array("I", [command, 0])  # struct ethtool_value
+            request = struct.pack("=16sQ16x", name.encode(), value.buffer_info()[0])
+            fcntl.ioctl(sock.fileno(), SIOCETHTOOL, request)
+            found += [feature, "on" if value[1] else "off"]
+    except OSError:
+        return ""  # no such interface, or one without such settings
+    finally:
+        sock.close()
+    return " ".join(found)
+
+
 def sysctl(key: str) -> str:
     return _file(sysctl_path(key))
 
@@ -115,6 +154,8 @@ READERS: "Dict[str, Callable[[str], str]]" = {
     "sysctl": sysctl,
     "mtu": lambda name: _file(SYS % name + "mtu"),
     "mac": lambda name: _file(SYS % name + "address"),
-    "master": lambda name: os.path.basename(os.readlink(SYS % name + "master"))
-    if os.path.islink(SYS % name + "master") else "",
+    "master": master,
+    "openvswitch": lambda name: "runs" if os.path.exists("/var/run/openvswitch/db.sock") else "",
+    "first port": first_port,
+    "offloads": offloads,
 }

@@ -10,7 +10,7 @@ import time
 
 from vzhooks import actions, log, names, process
 from vzhooks.call import Call
-from vzhooks.errors import Expected
+from vzhooks.errors import Elsewhere, Expected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def umount() -> "NoReturn":
 
 def _external(veid: str, words: "List[str]", say: "Callable[[str], None]") -> str:
     if words[:1] == ["delif"] and len(words) >= 2:
-        actions.leave(veid, names.interface(words[1]), say)
+        actions.leave(veid, Call("delif", names.interface(words[1]), environment=os.environ), say)
         return "%s: left its network" % words[1]
     if words[:2] == ["init", "veth"] and len(words) >= 3:
         call = Call("init", names.interface(words[2]))
@@ -61,6 +61,7 @@ def _umount(veid: str, words: "List[str]", say: "Callable[[str], None]") -> str:
 def _run(hook: "Callable[[str, List[str], Callable[[str], None]], str]", words: "List[str]") -> int:
     """Run one hook in surroundings of our own; return 0 or 1, log what happened and how long it took."""
     began = time.monotonic()
+    inherited, mask = dict(os.environ), os.umask(0o077)
     veid = os.environ.get("VEID", "")
 
     def say(message: str, severity: int = log.WARNING) -> None:
@@ -74,6 +75,10 @@ def _run(hook: "Callable[[str, List[str], Callable[[str], None]], str]", words: 
         done = hook(veid, words, say)
         log.write(log.INFO, "CT %s %s in %.3f s" % (veid, done, time.monotonic() - began))
         return 0
+    except Elsewhere as elsewhere:
+        log.write(log.INFO, "CT %s has none of our variables: %s" % (veid, elsewhere.script))
+        os.umask(mask)
+        process.become(elsewhere.script, words, inherited)
     except (Expected, ValueError) as error:
         say(str(error), log.ERROR)
     except OSError as error:

@@ -5,11 +5,11 @@ earlier boot says nothing about this one and is dropped.
 """
 import os
 
-from vzhooks import names, paths, plan, store
+from vzhooks import facts, names, paths, plan, store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Sequence
+    from typing import Dict, List, Sequence, Tuple
 
 
 def lock(veid: str) -> store.Lock:
@@ -37,20 +37,27 @@ def containers() -> "List[str]":
 
 def read(veid: str, device: str) -> "List[plan.Line]":
     """The lines of a journal, [] where there is none of this boot.  Raise store.Unusable, plan.PlanError."""
+    return _load(veid, device)[1]
+
+
+def same_device(veid: str, device: str) -> bool:
+    """Whether DEVICE is the very interface of the journal, not one made anew under its name."""
+    return _load(veid, device)[0].get("ifindex") == facts.ifindex(device) != ""
+
+
+def _load(veid: str, device: str) -> "Tuple[Dict[str, str], List[plan.Line]]":
     path = _path(veid, device)
     stored = store.load(path)
-    if stored is None:
-        return []
-    header, body = stored
-    if header.get("boot") != paths.boot_id():
-        return []
-    return plan.parse(body, path)
+    if stored is None or stored[0].get("boot") != paths.boot_id():
+        return {}, []
+    return stored[0], plan.parse(stored[1], path)
 
 
 def write(veid: str, device: str, lines: "Sequence[plan.Line]") -> None:
     """Replace a journal; actions that leave no state are not in it.  Raise OSError."""
     kept = [line for line in lines if line.place in ("host", "ct")]
-    store.save(_path(veid, device), [("vzhooks-journal", "1"), ("boot", paths.boot_id())], plan.text(kept))
+    header = [("vzhooks-journal", "1"), ("boot", paths.boot_id()), ("ifindex", facts.ifindex(device))]
+    store.save(_path(veid, device), header, plan.text(kept))
 
 
 def remove(veid: str, device: str) -> None:

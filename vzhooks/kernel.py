@@ -81,6 +81,12 @@ def peer_of(veid: str, device: str) -> Optional[Link]:
     return None
 
 
+def ip_sets_master() -> bool:
+    """Whether this node's ip can put an interface into a bridge (iproute2 from 2011 on); else brctl must."""
+    result = process.run(["ip", "link", "help"])
+    return " master " in result.output + result.errors
+
+
 def name_of(index: int) -> str:
     """The node's interface of that index, "" where there is none."""
     try:

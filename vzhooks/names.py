@@ -2,6 +2,7 @@
 
 DIGITS = frozenset("0123456789")
 HEX = frozenset("0123456789abcdef")
+WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:_-")  # of a UUID, a MAC
 IFNAMSIZ = 16  # linux/if.h, with the ending NUL
 # Legal in a kernel name, but not for us: they mean something in a conf file, an `ip -batch` line or the kernel's %d.
 REFUSED = frozenset("/:,;\"'`\\#%")

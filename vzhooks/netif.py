@@ -22,6 +22,8 @@ class Interface(NamedTuple):
     bridge: str = ""
     network: str = ""
     type: str = ""
+    vport: str = ""
+    ifaceid: str = ""
     addresses: Tuple[Address, ...] = ()  # ip= and ip6=, which vzctl configures inside
     modern: bool = False
 
@@ -70,7 +72,8 @@ def _interface(text: str, where: str, mistakes: List[Mistake]) -> Interface:
             except ValueError as error:
                 mistakes.append(Mistake(where, "NETIF %s=%s" % (key, shown(one)), str(error)))
     return Interface(found["ifname"], where, found["host_ifname"], found["mac"], found["host_mac"], found["bridge"],
-                     words.get("network", ""), words.get("type", ""), tuple(addresses), bool(set(words) & MODERN))
+                     words.get("network", ""), words.get("type", ""), words.get("vport", ""),
+                     words.get("ifaceid", ""), tuple(addresses), bool(set(words) & MODERN))
 
 
 def _words(text: str, where: str, mistakes: List[Mistake]) -> Dict[str, str]:

@@ -3,6 +3,7 @@
 configparser knows no line numbers and stops at the first mistake, so the lines are read here: `[section NAME]`,
 `key = value`, `#` or `;` at the start of a line or behind a space for comments.
 """
+import os
 from typing import Callable, Dict, List, NamedTuple, Tuple
 
 from vzhooks import values
@@ -23,6 +24,8 @@ class NodeConf(NamedTuple):
     timeout: float = TIMEOUT  # seconds for one command
     on_error: str = "fail"  # fail | warn
     ct_exec: str = "auto"  # auto | netns | vzctl
+    bridge_tool: str = "auto"  # auto | ip | brctl
+    else_script: str = ""  # EXTERNAL_SCRIPT of containers without our variables; "": as stock
     mistakes: Tuple[Mistake, ...] = ()
 
 
@@ -30,9 +33,17 @@ def _seconds(text: str) -> float:
     return float(values.number(text, 1, 3600))
 
 
+def _program(text: str) -> str:
+    if not text.startswith("/") or not os.access(text, os.X_OK):
+        raise ValueError("the path of a program that can be run is wanted")
+    return text
+
+
 SETTINGS: Dict[str, Callable[[str], object]] = {
     "timeout": _seconds,
     "on_error": lambda text: values.choice(text, "fail", "warn"),
+    "bridge_tool": lambda text: values.choice(text, "auto", "ip", "brctl"),
+    "else_script": _program,
     "ct_exec": lambda text: values.choice(text, "auto", "netns", "vzctl"),
 }
 

@@ -99,16 +99,17 @@ def _row(word: str, command: str, may_fail: bool) -> str:
     return "%-5s %s" % (("-" if may_fail else "") + word, command)
 
 
-def merged(new: "Sequence[Line]", old: "Sequence[Line]") -> "Tuple[List[Line], List[Line]]":
+def merged(new: "Sequence[Line]", old: "Sequence[Line]",
+           same_device: bool) -> "Tuple[List[Line], List[Line]]":
     """Given a new plan and the journal's lines, return (the new lines, the old lines that the new plan lacks).
 
-    A line that is in both keeps the journal's undo: that one saw the state before us (an old MAC, an old sysctl),
-    the new one perhaps only what we had set already.
+    A line that is in both keeps the journal's undo while the device is the same: that one saw the state before us (an
+    old MAC, an old sysctl), the new one perhaps only what we had set already.
     """
     known = {line.key: line for line in old}
     lines = []
     for line in new:
         before = known.pop(line.key, None)
-        undo = before.undo if before and before.undo else line.undo
+        undo = before.undo if same_device and before and before.undo else line.undo
         lines.append(Line(line.place, line.command, line.may_fail, undo, line.origin))
     return lines, [line for line in old if line.key in known]

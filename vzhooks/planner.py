@@ -3,11 +3,12 @@ from typing import Dict, List, NamedTuple, Tuple
 
 from vzhooks import inputs, kernel, plan, render
 from vzhooks.call import Call
-from vzhooks.errors import ConfigError, Expected
+from vzhooks.errors import ConfigError, Elsewhere, Expected
 from vzhooks.facts import Facts
 from vzhooks.mistakes import Mistake
 from vzhooks.model import Container, Veth, container
 from vzhooks.netif import Interface
+from vzhooks.network import Network, network_of, offload_words
 from vzhooks.nodeconf import NodeConf
 from vzhooks.view import bridge_mistake, view
 
@@ -38,9 +39,19 @@ def plans(veid: str, call: Call) -> List[Planned]:
         found, said = _with_running_device(veid, call.device, files, found)
     else:
         said = []
-    veths = [_named(veid, _networked(veth, call)) for veth in found.veths]
+    veths, networks = [], {}
+    for veth in found.veths:
+        network = network_of(veid, veth.interface, call) if call.device in ("", veth.interface.host_ifname) \
+            else Network("")
+        veth = _named(veid, veth)
+        if not veth.bridge and network.bridge:
+            veth = veth._replace(bridge=network.bridge, bridge_where=veth.interface.where)
+        veths.append(veth)
+        networks[veth.interface.ifname] = network
     wanted = [veth for veth in veths if call.device in ("", veth.interface.host_ifname)]
     _refuse_mistakes(found, veths)
+    if files.node.else_script and not found.custom and call.action != "run":
+        raise Elsewhere(files.node.else_script)
     nameless = [veth.interface.ifname for veth in wanted if not veth.interface.host_ifname]
     if nameless:
         raise NoDevice("CT %s: NETIF gives no host_ifname for %s and the container does not run; name the device or "
@@ -49,8 +60,10 @@ def plans(veid: str, call: Call) -> List[Planned]:
     result = []
     for veth in wanted:
         facts, doubts = Facts(), list(found.doubts) + said
-        lines = _lines(veid, found, veth, facts, doubts)
-        result.append(Planned(veth.interface.host_ifname, lines, doubts, files.node, depends, facts.read))
+        network = networks[veth.interface.ifname]
+        lines = _lines(veid, found, veth, network, _tool(veth, files.node, facts), facts, doubts)
+        result.append(Planned(veth.interface.host_ifname, lines, doubts, files.node,
+                              depends + [network.depends] * bool(network.depends), facts.read))
     return result
 
 
@@ -88,27 +101,43 @@ def _refuse_mistakes(found: Container, veths: List[Veth]) -> None:
         raise ConfigError([str(mistake) for mistake in mistakes])
 
 
-def _lines(veid: str, found: Container, veth: Veth, facts: Facts, doubts: List[Mistake]) -> List[plan.Line]:
+def _lines(veid: str, found: Container, veth: Veth, network: Network, tool: str, facts: Facts,
+           doubts: List[Mistake]) -> List[plan.Line]:
+    device = veth.interface.host_ifname
+    leave = _leave(veth, tool, facts) if veth.interface.modern else ()
     if found.custom:
-        seen = view(veth, facts, doubts)
+        seen = view(veth, tool, leave, facts, doubts)
         if not seen.mac:
-            link = kernel.peer_of(veid, seen.device)
+            link = kernel.peer_of(veid, device)
             seen = seen._replace(mac=link.mac if link else "")
         return render.render("veth", veid=veid, veth=seen)
     if veth.bridge and not facts.get("kind", veth.bridge):
         doubts.append(Mistake(veth.bridge_where, "bridge %s, which this node has not" % veth.bridge,
                               "the name of a bridge of this node is wanted"))
     return render.render("stock", veid=veid, veth={
-        "device": veth.interface.host_ifname, "where": veth.interface.where, "bridge": veth.bridge})
+        "device": device, "where": veth.interface.where, "bridge": veth.bridge, "leave": leave, "modern":
+        veth.interface.modern, "tool": "ovs" if network.vport else tool, "external_ids": network.external_ids,
+        "offloads": " ".join(offload_words(network.bridge, device, facts) if network.bridge else [])})
 
 
-def _networked(veth: Veth, call: Call) -> Veth:
-    """A network of a modern node gives the bridge that the conf does not name."""
-    if veth.bridge or call.action != "addif" or veth.interface.host_ifname != call.device:
-        return veth
-    if call.network_type == "bridge":
-        return veth._replace(bridge=call.network, bridge_where=veth.interface.where)
-    return veth
+def _leave(veth: Veth, tool: str, facts: Facts) -> Tuple[str, ...]:
+    """Modern stock first leaves any bridge and any Open vSwitch port of an earlier life."""
+    device = veth.interface.host_ifname
+    commands = []
+    if facts.get("master", device) not in ("", veth.bridge):
+        commands.append("ip link set dev %s nomaster" % device)
+    if tool != "ovs" and facts.get("openvswitch", ""):
+        commands.append("ovs-vsctl --if-exists del-port %s" % device)
+    return tuple(commands)
+
+
+def _tool(veth: Veth, node: NodeConf, facts: Facts) -> str:
+    """What puts a veth into its bridge on this node."""
+    if veth.bridge and facts.get("kind", veth.bridge) == "other":
+        return "ovs"
+    if node.bridge_tool != "auto":
+        return node.bridge_tool
+    return "ip" if kernel.ip_sets_master() else "brctl"
 
 
 def _named(veid: str, veth: Veth) -> Veth:

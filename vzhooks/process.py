@@ -77,6 +77,11 @@ def close_inherited() -> None:
                 pass  # the listing's own descriptor
 
 
+def become(path: str, words: "Sequence[str]", environment: "Dict[str, str]") -> None:
+    """Become another program, which gets our standard descriptors, and the words and environment of our caller."""
+    os.execve(path, [path] + list(words), environment)
+
+
 def find(program: str) -> str:
     """The program's path on our own PATH.  Raise MissingCommand."""
     for directory in paths.PATH.split(":"):

@@ -1,7 +1,7 @@
 """What the templates see of a veth: the model's wishes and the node's live facts in one place."""
 from typing import List, NamedTuple, Optional, Tuple
 
-from vzhooks import values
+from vzhooks import ovs, values
 from vzhooks.facts import Facts
 from vzhooks.mistakes import Mistake
 from vzhooks.model import Gateway, Veth
@@ -27,6 +27,8 @@ class View(NamedTuple):
     mac: str
     bridge: str
     bridge_where: str
+    tool: str  # what joins the bridge: ip, brctl or ovs
+    leave: Tuple[str, ...]  # commands that first leave the bridge of an earlier life
     host_mac: str
     host_mac_before: str
     host_mtu: int
@@ -44,7 +46,7 @@ class View(NamedTuple):
         return self.bridge or self.device
 
 
-def view(veth: Veth, facts: Facts, doubts: List[Mistake]) -> View:
+def view(veth: Veth, tool: str, leave: Tuple[str, ...], facts: Facts, doubts: List[Mistake]) -> View:
     """Given a veth whose bridge exists, return what a template needs; DOUBTS gets what is to be said of the node."""
     interface = veth.interface
     host_mac = before = ""
@@ -55,12 +57,12 @@ def view(veth: Veth, facts: Facts, doubts: List[Mistake]) -> View:
         # A bridge takes its smallest port's MTU (canonical/lxd#11919): so the port takes the bridge's.
         host_mtu = bridge_mtu if bridge_mtu != DEFAULT_MTU else 0
         mtu = veth.mtu or (bridge_mtu if bridge_mtu < DEFAULT_MTU else 0)
-        doubts += _bridge_doubts(veth, facts, bridge_mtu)
+        doubts += _bridge_doubts(veth, tool, facts, bridge_mtu)
     elif veth.mtu > DEFAULT_MTU:
         host_mtu = veth.mtu
     routed = not veth.bridge and bool(veth.all_addresses)
     return View(interface.host_ifname, interface.ifname, interface.where, interface.mac, veth.bridge,
-                veth.bridge_where, host_mac, before, host_mtu, mtu, veth.mtu_where or veth.bridge_where,
+                veth.bridge_where, tool, leave, host_mac, before, host_mtu, mtu, veth.mtu_where or veth.bridge_where,
                 veth.addresses, veth.all_addresses, veth.gateways, _ct0(veth, facts),
                 _sysctls(veth, facts) if routed else (),
                 _proxied(veth) if routed else ())
@@ -109,13 +111,13 @@ def _sysctls(veth: Veth, facts: Facts) -> Tuple[Sysctl, ...]:
     return tuple(Sysctl(key % device, value, facts.get("sysctl", key % "default")) for key, value in wanted)
 
 
-def _bridge_doubts(veth: Veth, facts: Facts, bridge_mtu: int) -> List[Mistake]:
+def _bridge_doubts(veth: Veth, tool: str, facts: Facts, bridge_mtu: int) -> List[Mistake]:
     bridge, where, found = veth.bridge, veth.bridge_where, []
     delay = facts.get("delays", bridge)
     if delay:
         found.append(Mistake(where, "bridge %s would not forward for the first %s s of a container" % (bridge, delay),
                              "'ip link set %s type bridge stp_state 0 forward_delay 0' is wanted" % bridge))
-    if facts.get("pinned", bridge) == "no":
+    if tool != "ovs" and facts.get("pinned", bridge) == "no":
         found.append(Mistake(where, "bridge %s has no MAC of its own; it takes the lowest one of its ports, so that "
                              "the node can drop off the network" % bridge,
                              "'ip link set %s address %s' pins it" % (bridge, facts.get("mac", bridge))))
@@ -135,7 +137,7 @@ def bridge_mistake(veth: Veth, facts: Facts) -> Optional[Mistake]:
     if not veth.bridge:
         return None
     kind = facts.get("kind", veth.bridge)
-    if kind == "linux":
+    if kind == "linux" or kind and ovs.is_bridge(veth.bridge):
         return None
     found = "bridge %s, which this node has not" % veth.bridge if not kind else "%s, which is no bridge" % veth.bridge
     return Mistake(veth.bridge_where, found, "the name of a bridge of this node is wanted")

@@ -1,0 +1,68 @@
+"""Modern nodes: a veth's network, and what the stock vznetcfg makes of it (vzctl-protocol.md)."""
+from typing import List, NamedTuple
+
+from vzhooks import names, paths, process
+from vzhooks.call import Call
+from vzhooks.errors import Expected
+from vzhooks.facts import Facts
+from vzhooks.netif import Interface
+from vzhooks.values import mac
+
+
+class Network(NamedTuple):
+    """What a veth of a modern node is connected to; "" where there is nothing of the kind."""
+
+    bridge: str
+    vport: bool = False  # an Open vSwitch port, as VPORT_TYPE=ovs wants it
+    external_ids: str = ""  # KEY=VALUE words for it
+    depends: str = ""  # a file that the answer comes from
+
+
+def network_of(veid: str, interface: Interface, call: Call) -> Network:
+    """The network of an interface: as vzctl called us for it, else as NETIF says.  Raise Expected."""
+    called = call.action == "addif" and interface.host_ifname == call.device
+    name = call.network if called else interface.network
+    kind = call.network_type if called else interface.type
+    if not name or interface.type == "routed":
+        return Network("")
+    if kind == "bridge":
+        bridge, depends = name, ""
+    else:
+        bridge, depends = _bridge_of(name), paths.rooted("/etc/libvirt/qemu/networks/%s.xml" % name)
+    try:
+        names.interface(bridge)
+    except ValueError as error:
+        raise Expected("CT %s: network %r: %s" % (veid, name, error)) from None
+    if (call.vport if called else interface.vport) != "ovs":
+        return Network(bridge, depends=depends)
+    iface_id = call.ifaceid if called else interface.ifaceid
+    wanted = [("iface-status", "active"), ("iface-id", iface_id), ("vm-id", veid),
+              ("attached-mac", _sound_mac(call.mac if called else interface.mac))]
+    ids = ["external-ids:%s=%s" % pair for pair in wanted if pair[1] and set(pair[1]) <= names.WORD]
+    return Network(bridge, True, " ".join(ids), depends)
+
+
+def _bridge_of(network: str) -> str:
+    """The bridge of a libvirt network, as `virsh net-info` tells it.  Raise Expected."""
+    if network.startswith("-") or not network.isprintable():
+        raise Expected("network %r; the name of a libvirt network is wanted" % network[:60])
+    result = process.run(["virsh", "net-info", network])
+    for row in result.output.splitlines():
+        key, _, value = row.partition(":")
+        if key == "Bridge":
+            return value.strip()
+    raise Expected("network '%s': virsh net-info names no bridge: %s"
+                   % (network, " ".join((result.errors or result.output).split()) or result.ended))
+
+
+def _sound_mac(text: str) -> str:
+    try:
+        return mac(text)
+    except ValueError:
+        return ""
+
+
+def offload_words(bridge: str, device: str, facts: Facts) -> List[str]:
+    """The offload settings of a bridge's first port, for `ethtool -K DEVICE`; [] where there is none to copy from."""
+    first = facts.get("first port", bridge)
+    return facts.get("offloads", first).split() if first and first != device else []

@@ -1,0 +1,54 @@
+"""What is special about Open vSwitch: ports that outlive their device, errors with exit code 0, announcements."""
+from typing import Optional
+
+from vzhooks import process
+from vzhooks.batch import Broken, Command, run_forced
+from vzhooks.inside import Inside
+
+
+def is_bridge(name: str) -> bool:
+    """Whether NAME is a bridge of this node's Open vSwitch; False where that is not installed or does not run."""
+    try:
+        return process.run(["ovs-vsctl", "--timeout=5", "br-exists", name]).status == 0
+    except process.MissingCommand:
+        return False
+
+
+def forget_stale(command: Command, inside: Inside, timeout: float) -> None:
+    """Before a device's first `add-port`: remove a port of that name, which is one of an earlier life.
+
+    A veth that was deleted and made again leaves a port that looks sound and forwards nothing.  del-port and add-port
+    as two commands cure it, in one transaction they do not (field-notes.md, OVS).
+    """
+    port = _port(command)
+    if port:
+        gone = Command("host", "ovs-vsctl --if-exists del-port " + port, False, command.origin)
+        for _, said in run_forced([gone], inside, timeout):
+            raise Broken("%s: %s" % (gone, said))
+
+
+def port_error(command: Command, timeout: float) -> str:
+    """The `error` column of the port that a command has added, "" when it is sound."""
+    port = _port(command)
+    if not port:
+        return ""
+    result = process.run(["ovs-vsctl", "--timeout=%d" % timeout, "get", "Interface", port, "error"])
+    said = result.output.strip()
+    return "" if said == "[]" else said.strip('"') or result.errors.strip()
+
+
+def announce(frame: bytes, bridge: str, port: str, timeout: float) -> None:
+    """Send a frame as if the container had sent it on its port.  Raise OSError.
+
+    A frame sent on the bridge device would teach the switch that the container's MAC is LOCAL (field-notes.md, GARP).
+    """
+    ofport = process.run(["ovs-vsctl", "--timeout=%d" % timeout, "get", "Interface", port, "ofport"]).output.strip()
+    result = process.run(["ovs-ofctl", "packet-out", bridge, ofport, "NORMAL", frame.hex()], timeout=timeout)
+    if result.status != 0:
+        raise OSError("ovs-ofctl packet-out: %s" % " ".join(result.errors.split()))
+
+
+def _port(command: Command) -> Optional[str]:
+    """The port of `ovs-vsctl [--may-exist] add-port BRIDGE PORT ...`."""
+    words = command.text.split()
+    return words[words.index("add-port") + 2] if "add-port" in words[:-2] else None
