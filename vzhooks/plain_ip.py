@@ -9,8 +9,9 @@ from vzhooks import process
 from vzhooks.inside import MARK, NotThere
 
 ALPHABET = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:/_-+@")
-UNKNOWN = frozenset(["nodad"])  # words that busybox's ip does not know and that can be left out
 NO_IP = 127  # sh: command not found
+# busybox's ip knows no `nodad`.  With DAD, our own announcement of the address would be its duplicate (dadfailed).
+NO_DAD = "echo 0 2>/dev/null >/proc/sys/net/ipv6/conf/%s/accept_dad\n"
 
 
 def run(veid: str, options: Sequence[str], lines: Sequence[str], timeout: float,
@@ -19,7 +20,7 @@ def run(veid: str, options: Sequence[str], lines: Sequence[str], timeout: float,
 
     REFUSED is what `ip -batch` said there.  Raise NotThere when the container has no ip, MissingCommand or OSError.
     """
-    words = [[word for word in line.split() if word not in UNKNOWN] for line in lines]
+    words = [line.split() for line in lines]
     strange = [word for line in words for word in line if set(word) - ALPHABET]
     if strange:
         raise NotThere("CT %s: its ip has no -batch, and %r cannot be handed to a shell" % (veid, strange[0]))
@@ -27,6 +28,9 @@ def run(veid: str, options: Sequence[str], lines: Sequence[str], timeout: float,
     stop = "" if "-force" in options else "; exit 1"
     script = "command -v ip >/dev/null || exit %d\n" % NO_IP
     for number, line in enumerate(words, 1):
+        if line[-1] == "nodad":
+            script += NO_DAD % line[line.index("dev") + 1]
+            line = line[:-1]
         script += 'ip %s || { echo "%s%d" >&2%s; }\n' % (" ".join(flags + line), MARK, number, stop)
     result = process.run(["vzctl", "exec", veid, "sh"], script, timeout)
     if result.status == NO_IP:
