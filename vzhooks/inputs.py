@@ -47,7 +47,7 @@ def text_of(path: str) -> str:
         return ""
     except OSError as error:
         raise ConfigError(["%s:1: %s; a file that root can read is wanted" % (path, error.strerror)]) from None
-    with os.fdopen(fd, "rb") as file:
+    try:
         status = os.fstat(fd)
         if not stat.S_ISREG(status.st_mode):
             raise ConfigError(["%s:1: not a regular file; a file is wanted" % path])
@@ -56,4 +56,6 @@ def text_of(path: str) -> str:
                                % (path, path)])
         if status.st_size > LIMIT:
             raise ConfigError(["%s:1: %d bytes; %d at most are wanted" % (path, status.st_size, LIMIT)])
-        return file.read(LIMIT).decode("utf-8", "surrogateescape")
+        return os.read(fd, LIMIT).decode("utf-8", "surrogateescape")
+    finally:
+        os.close(fd)
