@@ -1,6 +1,7 @@
 """Turns what a template prints into a plan.  The only place that renders; slow, since it needs Jinja2."""
 import os
 import shlex
+import stat
 from typing import List
 
 import jinja2
@@ -17,6 +18,9 @@ class TemplateError(Expected):
 
 def render(name: str, **values: object) -> List[plan.Line]:
     """Given the template NAME.j2 and its values, return the plan that it prints.  Raise TemplateError."""
+    for path in template_files():
+        if os.stat(path).st_mode & stat.S_IWOTH:
+            raise TemplateError("%s:1: writable by everybody; 'chmod o-w' is wanted, since root acts on it" % path)
     loader = jinja2.FileSystemLoader([paths.templates(), SHIPPED])  # the administrator's first
     # No HTML escaping: only values of checked alphabets come here (values.py), and _check looks at the result.
     environment = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, autoescape=False,
