@@ -4,30 +4,44 @@ Libraries are imported only where a plan has to be made.
 """
 import os
 
-from vzhooks import apply, journal
+from vzhooks import apply, cache, journal, trace
 from vzhooks.call import Call
 from vzhooks.errors import Expected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
-    from typing import Callable, Optional
+    from typing import Callable, List, Optional
 
 
 def start(veid: str, call: Call, say: "Callable[[str], None]",
           show: "Optional[Callable[[str], None]]" = None) -> int:
     """Set up the call's device, or every device of the container; return how many.  Raise Expected."""
     with journal.lock(veid):
-        planned = _planner().plans(veid, call)
-        for one in planned:
-            for doubt in one.doubts:
-                say(str(doubt))
-        for one in planned:
-            if not os.path.isdir("/sys/class/net/" + one.device):
-                raise Expected("CT %s: no interface %s on this node; the container does not run" % (veid, one.device))
-            apply.Job(veid, one.device, say, show, one.node.timeout, one.node.on_error,
-                      one.node.ct_exec).start(one.lines)
-        return len(planned)
+        plans = _plans(veid, call)
+        for ready in plans:
+            for doubt in ready.doubts:
+                say(doubt)
+        for ready in plans:
+            if not os.path.isdir("/sys/class/net/" + ready.device):
+                raise Expected("CT %s: no interface %s on this node; the container does not run" % (veid, ready.device))
+            apply.Job(veid, ready.device, say, show, ready.timeout, ready.on_error, ready.ct_exec).start(ready.lines)
+        return len(plans)
+
+
+def _plans(veid: str, call: Call) -> "List[cache.Ready]":
+    """The plan of the call's device, cached or made now; or, without a device, those of all, made now."""
+    if call.device:
+        cached = cache.load(veid, call.device, call.words)
+        trace.mark("cached plan")
+        if not isinstance(cached, str):
+            return [cached]
+    planned = _planner().plans(veid, call)
+    for one in planned:
+        if call.device and not one.live:
+            cache.save(veid, call.words, one.ready, one.inputs, one.facts)
+    trace.mark("plan made")
+    return [one.ready for one in planned]
 
 
 def leave(veid: str, call: Call, say: "Callable[[str], None]") -> None:
@@ -47,18 +61,26 @@ def stop(veid: str, say: "Callable[[str], None]", show: "Optional[Callable[[str]
         devices = journal.devices(veid)
         for device in devices:
             apply.Job(veid, device, say, show).stop()
-        if not devices:
-            claimed = [line.command for other in journal.containers() for device in journal.devices(other)
-                       for line in journal.read(other, device)]
-            lines = _planner().leftovers(veid, claimed)
-            apply.Job(veid, "", say, show).undo(lines)
+        if not devices and _may_have_leftovers(veid):
+            apply.Job(veid, "", say, show).undo(_planner().leftovers(veid, journal.claimed()))
         return len(devices)
+
+
+def _may_have_leftovers(veid: str) -> bool:
+    """False for a container that is known to have no address of ours (venet, stock): nothing is read then."""
+    verdict = cache.load(veid, cache.VALIDATED, "")
+    return isinstance(verdict, str) or bool(verdict.addresses)
 
 
 def validate(veid: str, say: "Callable[[str], None]") -> None:
     """Before a container starts: raise ConfigError for mistakes that would stop it, and clean up an earlier life."""
-    for doubt in _planner().validate(veid):
-        say(str(doubt))
+    verdict = cache.load(veid, cache.VALIDATED, "")
+    if isinstance(verdict, str):
+        planned = _planner().validate(veid)
+        verdict = planned.ready
+        cache.save(veid, "", verdict, planned.inputs, planned.facts)
+    for doubt in verdict.doubts:
+        say(doubt)
     if journal.devices(veid):
         say("CT %s: the last stop left its network; cleaning up" % veid)
         stop(veid, say)

@@ -20,3 +20,8 @@ class Call:
         self.vport = environment.get("VPORT_TYPE", "")
         self.ifaceid = environment.get("IFACEID", "")
         self.mac = environment.get("MAC", "")
+
+    @property
+    def words(self) -> str:
+        """All of it on one line, to tell calls apart."""
+        return " ".join(repr(getattr(self, name)) for name in self.__slots__)

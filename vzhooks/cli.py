@@ -70,9 +70,9 @@ def plan_(veid: str, device: Optional[str]) -> None:
 
 def show_plan(veid: str, device: Optional[str]) -> None:
     for one in planner.plans(veid, Call("run", device or "")):
-        for doubt in one.doubts:
-            say(str(doubt))
-        click.echo(plan.text(one.lines), nl=False)
+        for doubt in one.ready.doubts:
+            say(doubt)
+        click.echo(plan.text(one.ready.lines), nl=False)
 
 
 def show(command: str) -> None:

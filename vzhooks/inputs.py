@@ -1,9 +1,9 @@
 """Reads the files that a plan comes from: vz.conf, $VEID.conf, vzhooks.conf."""
 import os
 import stat
-from typing import List, NamedTuple
+from typing import Dict, NamedTuple
 
-from vzhooks import paths
+from vzhooks import cache, paths, render
 from vzhooks.conf import Conf
 from vzhooks.errors import ConfigError
 from vzhooks.nodeconf import NodeConf
@@ -19,12 +19,13 @@ class Inputs(NamedTuple):
     path: str
     text: str
     node: NodeConf
-    files: List[str]
+    files: Dict[str, str]  # path: its fingerprint, taken before it was read
 
 
 def read(veid: str) -> Inputs:
     """Read a container's files.  A missing one is an empty one.  Raise ConfigError for one that cannot be read."""
     files = [paths.vz_conf(), paths.container_conf(veid), paths.node_conf()]
+    fingerprints = {path: cache.fingerprint(path) for path in files + render.template_files()}
     texts, mistakes = [], []
     for path in files:
         try:
@@ -36,7 +37,7 @@ def read(veid: str) -> Inputs:
     conf = Conf(VEID=veid)
     conf.read(files[0], texts[0])
     conf.read(files[1], texts[1])
-    return Inputs(conf, files[1], texts[1], read_node(files[2], texts[2]), files)
+    return Inputs(conf, files[1], texts[1], read_node(files[2], texts[2]), fingerprints)
 
 
 def text_of(path: str) -> str:

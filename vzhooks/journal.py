@@ -6,6 +6,7 @@ earlier boot says nothing about this one and is dropped.
 import os
 
 from vzhooks import facts, names, paths, plan, store
+from vzhooks.errors import Expected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,6 +36,18 @@ def containers() -> "List[str]":
         return []
 
 
+def claimed() -> "List[str]":
+    """The commands of all journals: what belongs to somebody."""
+    commands = []
+    for veid in containers():
+        for device in devices(veid):
+            try:
+                commands += [line.command for line in read(veid, device)]
+            except Expected:
+                continue  # a journal that cannot be read says nothing; its own stop will say so
+    return commands
+
+
 def read(veid: str, device: str) -> "List[plan.Line]":
     """The lines of a journal, [] where there is none of this boot.  Raise store.Unusable, plan.PlanError."""
     return _load(veid, device)[1]
@@ -48,9 +61,10 @@ def same_device(veid: str, device: str) -> bool:
 def _load(veid: str, device: str) -> "Tuple[Dict[str, str], List[plan.Line]]":
     path = _path(veid, device)
     stored = store.load(path)
-    if stored is None or stored[0].get("boot") != paths.boot_id():
+    header = dict(stored[0]) if stored else {}
+    if stored is None or header.get("boot") != paths.boot_id():
         return {}, []
-    return stored[0], plan.parse(stored[1], path)
+    return header, plan.parse(stored[1], path)
 
 
 def write(veid: str, device: str, lines: "Sequence[plan.Line]") -> None:

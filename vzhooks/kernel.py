@@ -4,7 +4,6 @@ from typing import Dict, List, NamedTuple, Optional
 
 from vzhooks import names, netns, paths, process
 from vzhooks.inside import Inside
-from vzhooks.values import mac
 
 PROTOCOL = "118"  # ours, in routes and rules
 NAMES = ("/etc/iproute2/rt_protos", "/usr/share/iproute2/rt_protos", "/usr/lib/iproute2/rt_protos",
@@ -63,7 +62,7 @@ def links_inside(veid: str) -> List[Link]:
         name, _, peer = words[1].rstrip(":").partition("@if") if len(words) > 1 else ("", "", "")
         try:
             names.interface(name)
-            found.append(Link(name, int(words[0].rstrip(":")), int(peer), mac(values.get("link/ether", ""))))
+            found.append(Link(name, int(words[0].rstrip(":")), int(peer), names.mac(values.get("link/ether", ""))))
         except ValueError:
             continue  # no veth, or a name that we would not use
     return found

@@ -37,3 +37,13 @@ def interface(text: str) -> str:
     if not all("!" <= char <= "~" for char in text) or set(text) & REFUSED:
         raise ValueError("an interface name of printable ASCII without space, '/', ':', quotes or '#' is wanted")
     return text
+
+
+def mac(text: str) -> str:
+    """A station's MAC, in the kernel's form (lower case, colons).  Raise ValueError, which says what is wanted."""
+    lower = text.lower()
+    parts = lower.split(":")
+    if [len(part) for part in parts] != [2] * 6 or set("".join(parts)) - HEX \
+            or int(parts[0], 16) & 1 or not set(lower) - set("0:"):
+        raise ValueError("six bytes of two hex digits with colons, of one station (even first byte), are wanted")
+    return lower

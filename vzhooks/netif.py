@@ -53,7 +53,7 @@ def _interface(text: str, where: str, mistakes: List[Mistake]) -> Interface:
     words = _words(text, where, mistakes)
     found: Dict[str, str] = {}
     for key, check in (("ifname", names.interface), ("host_ifname", names.interface), ("bridge", names.interface),
-                       ("mac", values.mac), ("host_mac", values.mac)):
+                       ("mac", names.mac), ("host_mac", names.mac)):
         value = words.get(key, "")
         try:
             found[key] = check(value) if value else ""

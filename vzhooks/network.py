@@ -6,7 +6,6 @@ from vzhooks.call import Call
 from vzhooks.errors import Expected
 from vzhooks.facts import Facts
 from vzhooks.netif import Interface
-from vzhooks.values import mac
 
 
 class Network(NamedTuple):
@@ -57,7 +56,7 @@ def _bridge_of(network: str) -> str:
 
 def _sound_mac(text: str) -> str:
     try:
-        return mac(text)
+        return names.mac(text)
     except ValueError:
         return ""
 

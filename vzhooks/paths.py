@@ -36,6 +36,11 @@ def run(*names: str) -> str:
     return rooted("/".join(("/run/vzhooks",) + names))
 
 
+def cache(*names: str) -> str:
+    """Below /var/cache/vzhooks: plans that were made already."""
+    return rooted("/".join(("/var/cache/vzhooks",) + names))
+
+
 def netns(veid: str) -> str:
     """The name that vzctl and `ip -n` use for a container's network namespace (never below VZHOOKS_ROOT)."""
     return "/var/run/netns/" + veid

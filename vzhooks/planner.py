@@ -2,6 +2,7 @@
 from typing import Dict, List, NamedTuple, Tuple
 
 from vzhooks import inputs, kernel, plan, render
+from vzhooks.cache import VALIDATED, Ready, fingerprint
 from vzhooks.call import Call
 from vzhooks.errors import ConfigError, Elsewhere, Expected
 from vzhooks.facts import Facts
@@ -14,14 +15,12 @@ from vzhooks.view import bridge_mistake, view
 
 
 class Planned(NamedTuple):
-    """The plan of one device, what it rests on, and what should be said about it."""
+    """The plan of one device, and what it rests on; `live` when that includes the inside of the container."""
 
-    device: str
-    lines: List[plan.Line]
-    doubts: List[Mistake]
-    node: NodeConf
-    files: List[str]
+    ready: Ready
+    inputs: Dict[str, str]
     facts: Dict[str, str]
+    live: bool
 
 
 class NoDevice(Expected):
@@ -35,10 +34,11 @@ def plans(veid: str, call: Call) -> List[Planned]:
     """
     files = inputs.read(veid)
     found = container(veid, files.conf, files.path, files.text, files.node)
-    if call.device and not any(veth.interface.host_ifname == call.device for veth in found.veths):
+    said: List[Mistake] = []
+    unnamed = call.device and not any(veth.interface.host_ifname == call.device for veth in found.veths)
+    if unnamed:
         found, said = _with_running_device(veid, call.device, files, found)
-    else:
-        said = []
+    named = [veth.interface for veth in found.veths]
     veths, networks = [], {}
     for veth in found.veths:
         network = network_of(veid, veth.interface, call) if call.device in ("", veth.interface.host_ifname) \
@@ -49,30 +49,39 @@ def plans(veid: str, call: Call) -> List[Planned]:
         veths.append(veth)
         networks[veth.interface.ifname] = network
     wanted = [veth for veth in veths if call.device in ("", veth.interface.host_ifname)]
-    _refuse_mistakes(found, veths)
+    _refuse_mistakes(found, veths, Facts())
     if files.node.else_script and not found.custom and call.action != "run":
         raise Elsewhere(files.node.else_script)
     nameless = [veth.interface.ifname for veth in wanted if not veth.interface.host_ifname]
     if nameless:
         raise NoDevice("CT %s: NETIF gives no host_ifname for %s and the container does not run; name the device or "
                        "start the container" % (veid, ", ".join(nameless)))
-    depends = files.files + render.template_files()
     result = []
     for veth in wanted:
         facts, doubts = Facts(), list(found.doubts) + said
         network = networks[veth.interface.ifname]
         lines = _lines(veid, found, veth, network, _tool(veth, files.node, facts), facts, doubts)
-        result.append(Planned(veth.interface.host_ifname, lines, doubts, files.node,
-                              depends + [network.depends] * bool(network.depends), facts.read))
+        inputs_ = dict(files.files)
+        if network.depends:
+            inputs_[network.depends] = fingerprint(network.depends)
+        live = bool(unnamed) or not veth.interface.mac or veth.interface not in named
+        result.append(Planned(_ready(veth.interface.host_ifname, lines, doubts, files.node), inputs_, facts.read, live))
     return result
 
 
-def validate(veid: str) -> List[Mistake]:
-    """Before the container exists: raise ConfigError as plans() would; return the doubts."""
+def _ready(device: str, lines: List[plan.Line], doubts: List[Mistake], node: NodeConf, addresses: str = "") -> Ready:
+    return Ready(device, lines, [str(doubt) for doubt in doubts], node.timeout, node.on_error, node.ct_exec, addresses)
+
+
+def validate(veid: str) -> Planned:
+    """Before the container exists: raise ConfigError as plans() would; return the verdict, without a plan."""
     files = inputs.read(veid)
     found = container(veid, files.conf, files.path, files.text, files.node)
-    _refuse_mistakes(found, list(found.veths))
-    return list(found.doubts)
+    facts = Facts()
+    _refuse_mistakes(found, list(found.veths), facts)
+    addresses = " ".join(address.ip for veth in found.veths for address in veth.all_addresses if found.custom)
+    ready = _ready(VALIDATED, [], list(found.doubts), files.node, addresses)
+    return Planned(ready, files.files, facts.read, False)
 
 
 def leftovers(veid: str, claimed: List[str]) -> List[plan.Line]:
@@ -94,8 +103,8 @@ def leftovers(veid: str, claimed: List[str]) -> List[plan.Line]:
     return lines
 
 
-def _refuse_mistakes(found: Container, veths: List[Veth]) -> None:
-    bridges = [bridge_mistake(veth, Facts()) for veth in veths] if found.custom else []
+def _refuse_mistakes(found: Container, veths: List[Veth], facts: Facts) -> None:
+    bridges = [bridge_mistake(veth, facts) for veth in veths] if found.custom else []
     mistakes = list(found.mistakes) + [mistake for mistake in bridges if mistake]
     if mistakes:
         raise ConfigError([str(mistake) for mistake in mistakes])

@@ -19,7 +19,7 @@ class TemplateError(Expected):
 def render(name: str, **values: object) -> List[plan.Line]:
     """Given the template NAME.j2 and its values, return the plan that it prints.  Raise TemplateError."""
     for path in template_files():
-        if os.stat(path).st_mode & stat.S_IWOTH:
+        if os.path.exists(path) and os.stat(path).st_mode & stat.S_IWOTH:
             raise TemplateError("%s:1: writable by everybody; 'chmod o-w' is wanted, since root acts on it" % path)
     loader = jinja2.FileSystemLoader([paths.templates(), SHIPPED])  # the administrator's first
     # No HTML escaping: only values of checked alphabets come here (values.py), and _check looks at the result.
@@ -44,9 +44,10 @@ def render(name: str, **values: object) -> List[plan.Line]:
 
 
 def template_files() -> List[str]:
-    """Every template that a plan can come from, the administrator's included; a change of one is a new plan."""
+    """Every template that a plan can come from, and the directories: a change of one is a new plan."""
     found = []
     for directory in (paths.templates(), SHIPPED):
+        found.append(directory)
         try:
             found += [os.path.join(directory, name) for name in sorted(os.listdir(directory)) if name.endswith(".j2")]
         except OSError:

@@ -12,7 +12,7 @@ from vzhooks.errors import Expected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional, Sequence, Tuple
+    from typing import List, Optional, Sequence, Tuple
 
 END = "# end\n"
 LOCK_TIMEOUT = 60.0  # seconds; another vzhook at the same container ends long before
@@ -44,8 +44,8 @@ def save(path: str, header: "Sequence[Tuple[str, str]]", body: str) -> None:
         raise
 
 
-def load(path: str) -> "Optional[Tuple[Dict[str, str], str]]":
-    """Return a file's (header, body), None where there is none.  Raise Unusable."""
+def load(path: str) -> "Optional[Tuple[List[Tuple[str, str]], str]]":
+    """Return a file's (header, body), None where there is none; a key may stand several times.  Raise Unusable."""
     content = read_trusted(path)
     if content is None:
         return None
@@ -53,7 +53,7 @@ def load(path: str) -> "Optional[Tuple[Dict[str, str], str]]":
     if not separator or not body.endswith(END):
         raise Unusable("%s: not whole" % path)
     pairs = [row.partition(" ") for row in top.split("\n")]
-    return {key: value for key, _, value in pairs}, body[:-len(END)]
+    return [(key, value) for key, _, value in pairs], body[:-len(END)]
 
 
 def read_trusted(path: str) -> "Optional[str]":

@@ -6,7 +6,6 @@ from netaddr import INET_PTON, AddrFormatError
 
 ADDRESS = "an IPv4 or IPv6 address with or without /PREFIX is wanted"
 PLAIN = "an IPv4 or IPv6 address is wanted"
-MAC = "six bytes of two hex digits with colons, of one station (even first byte), are wanted"
 
 
 class Address(NamedTuple):
@@ -69,18 +68,6 @@ def _prefix(text: str, width: int) -> Optional[int]:
     except ValueError:
         return None
     return mask.netmask_bits() if mask.version == 4 and mask.is_netmask() and int(mask) else None
-
-
-def mac(text: str) -> str:
-    """Given a station's MAC, return it in the kernel's form (lower case, colons).  Raise ValueError."""
-    parts = text.split(":")
-    digits = frozenset("0123456789abcdefABCDEF")
-    if [len(part) for part in parts] != [2] * 6 or not set("".join(parts)) <= digits:
-        raise ValueError(MAC)
-    value = netaddr.EUI(text)
-    if int(parts[0], 16) & 1 or int(value) == 0:
-        raise ValueError(MAC)
-    return text.lower()
 
 
 def number(text: str, low: int, high: int) -> int:
