@@ -3,6 +3,7 @@
 Libraries are imported only where a plan has to be made.
 """
 import os
+import sys
 
 from vzhooks import apply, cache, journal, trace
 from vzhooks.call import Call
@@ -90,6 +91,9 @@ def _planner() -> "ModuleType":
     from vzhooks import libraries
 
     libraries.find()
-    from vzhooks import planner
-
+    try:
+        from vzhooks import planner
+    except ModuleNotFoundError as error:
+        raise Expected("%s is missing for %s; install it (Debian: python3-click python3-jinja2 python3-netaddr)"
+                       % (error.name, sys.executable)) from None
     return planner

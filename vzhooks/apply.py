@@ -7,7 +7,7 @@ put right by the next one.
 import os
 
 from vzhooks import batch, facts, journal, plan
-from vzhooks.batch import Command
+from vzhooks.batch import Broken, Command
 from vzhooks.errors import Expected
 from vzhooks.inside import Inside
 from vzhooks.process import TIMEOUT
@@ -49,7 +49,7 @@ class Job:
     def start(self, new: "Sequence[plan.Line]") -> None:
         """Make the network as the plan says.  The container's lock is held.
 
-        Raise Failed or Broken after everything is as it was before (Broken: as far as it can be known).
+        Raise Expected after everything is as it was before; Broken after what is known to have been done is undone.
         """
         old = journal.read(self.veid, self.device)
         same_device = journal.same_device(self.veid, self.device)
@@ -60,32 +60,65 @@ class Job:
         try:
             self._undo(gone)
             self._do(lines, done)
-        except Expected:
-            self._go_back(old, gone, done)
+        except Broken:
+            # What it did is unknown, and it may hang again: the journal keeps all, for the stop or the next start.
+            self._undo_added(done, old)
             raise
-        journal.write(self.veid, self.device, lines)
+        except Expected:
+            self._undo_added(done, old)
+            self._put_back(old if gone else [])
+            if old:
+                journal.write(self.veid, self.device, old)
+            else:
+                journal.remove(self.veid, self.device)
+            raise
+        if gone:
+            journal.write(self.veid, self.device, lines)
 
     def _do(self, lines: "Sequence[plan.Line]", done: "List[plan.Line]") -> None:
         """Run lines, adding each to DONE when it is done.  Raise Failed or Broken at the first that fails."""
-        commands = [Command(line.place, line.command, line.may_fail, line.origin) for line in lines]
+        batches = batch.split([Command(line.place, line.command, line.may_fail, line.origin) for line in lines])
         left = list(lines)
-        for together in batch.split(commands):
-            if together[0].place == "ct":
-                self.inside.check()
-            for command in together:
-                self._show(command)
-                if command.tool == "ovs-vsctl" and (command.place, command.text) not in self.known:
-                    from vzhooks import ovs  # only nodes with Open vSwitch pay for it
+        while batches:
+            together = batches.pop(0)
+            beside = batches.pop(0) if batches and batch.independent(together, batches[0]) else []
+            ours, theirs = left[:len(together)], left[len(together):len(together) + len(beside)]
+            del left[:len(together) + len(beside)]
+            self._prepare(together + beside)
+            if not beside:
+                self._finish(together, ours, batch.run(together, self.inside, self.timeout), done)
+                continue
+            on_node, in_ct = batch.run_side_by_side(together, beside, self.inside, self.timeout)
+            try:
+                self._finish(together, ours, batch.judge(together, self.inside, self.timeout, on_node), done)
+            except Expected:
+                done += theirs  # as far as it came; what was not done is not there to be undone
+                raise
+            self._finish(beside, theirs, batch.judge(beside, self.inside, self.timeout, in_ct), done)
 
-                    ovs.forget_stale(command, self.inside, self.timeout)
-            while together:
-                failure = batch.run(together, self.inside, self.timeout)
-                count = failure.index if failure else len(together)
-                done += left[:count]
-                if failure:
-                    self._settle(together[count], failure.message)
-                    count += 1  # a settled line may be another's: it is not among those that a rollback undoes
-                del left[:count], together[:count]
+    def _prepare(self, commands: "Sequence[Command]") -> None:
+        """What has to be so before commands run."""
+        for command in commands:
+            if command.place == "ct":
+                self.inside.check()
+                break
+        for command in commands:
+            self._show(command)
+            if command.tool == "ovs-vsctl" and (command.place, command.text) not in self.known:
+                from vzhooks import ovs  # only nodes with Open vSwitch pay for it
+
+                ovs.forget_stale(command, self.inside, self.timeout)
+
+    def _finish(self, together: "List[Command]", lines: "List[plan.Line]", failure: "Optional[batch.Failure]",
+                done: "List[plan.Line]") -> None:
+        """Go on behind each failure that is none, to the end of the batch.  Raise Failed at the first that is one."""
+        while failure:
+            done += lines[:failure.index]
+            self._settle(together[failure.index], failure.message)
+            # A settled line may be another's: it is not among those that a rollback undoes.
+            together, lines = together[failure.index + 1:], lines[failure.index + 1:]
+            failure = batch.run(together, self.inside, self.timeout) if together else None
+        done += lines
 
     def _settle(self, command: Command, said: str) -> None:
         """A command failed: return when that is no failure, else raise Failed."""
@@ -107,20 +140,17 @@ class Job:
             raise Failed(command, said)
         self.say(str(Failed(command, said)))
 
-    def _go_back(self, old: "Sequence[plan.Line]", gone: "Sequence[plan.Line]", done: "Sequence[plan.Line]") -> None:
-        """Undo what this run added, put back what it removed, and journal that."""
+    def _undo_added(self, done: "Sequence[plan.Line]", old: "Sequence[plan.Line]") -> None:
         known = {line.key for line in old}
         self._undo([line for line in done if line.key not in known])
+
+    def _put_back(self, old: "Sequence[plan.Line]") -> None:
+        """Run all of the old plan: with a container's last address the kernel also took the routes over that device."""
         self.on_error = "warn"
         try:
-            # All of it: with a container's last address the kernel took away the routes over that device, too.
-            self._do(old if gone else [], [])
+            self._do(old, [])
         except Expected as error:
             self.say("rollback: %s" % error)
-        if old:
-            journal.write(self.veid, self.device, old)
-        else:
-            journal.remove(self.veid, self.device)
 
     # Taking down
 

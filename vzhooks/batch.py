@@ -5,11 +5,11 @@ names none (field-notes.md, Tools): then the rest is run line by line to find it
 """
 from vzhooks import announcement, facts, process
 from vzhooks.errors import Expected
-from vzhooks.inside import MARK, Inside
+from vzhooks.inside import MARK, Inside, batch_text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, List, Optional, Sequence, Tuple
+    from typing import List, Optional, Sequence, Tuple
 
 
 class Broken(Expected):
@@ -97,8 +97,30 @@ def run_forced(commands: "Sequence[Command]", inside: Inside, timeout: float) ->
     return failures
 
 
-def _run_ip(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
-    result = _ip(commands, inside, timeout)
+def run_side_by_side(host: "Sequence[Command]", ct: "Sequence[Command]", inside: Inside,
+                     timeout: float) -> "List[process.Result]":
+    """Run an ip batch of the node and one inside at the same time; judge() says what their results mean."""
+    children = []
+    for commands, argv in ((host, ["ip"]), (ct, inside.argv)):
+        options, lines = _ip_words(commands)
+        children.append(process.Child(argv + options + ["-batch", "-"], batch_text(lines)))
+    try:
+        return process.run_all(children, timeout)
+    except OSError as error:
+        raise Broken("ip: %s" % error.strerror) from None
+
+
+def independent(host: "Sequence[Command]", ct: "Sequence[Command]") -> bool:
+    """Whether two neighbouring batches may run at the same time: the node's makes nothing that the other needs."""
+    return host[0].tool == "ip" and host[0].place == "host" and ct[0].tool == "ct ip" \
+        and all(command.text.startswith(("ip link set dev ", "ip route add ")) and " netns " not in command.text
+                for command in host)
+
+
+def judge(commands: "Sequence[Command]", inside: Inside, timeout: float,
+          first: "Optional[process.Result]" = None) -> "Optional[Failure]":
+    """Run an ip batch, unless FIRST is its result already, and find the line that failed.  Raise Broken."""
+    result = _ip(commands, inside, timeout, first=first)
     if result.status == 0:
         return None
     failed = _failed_lines(result.errors)
@@ -113,15 +135,25 @@ def _run_ip(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "O
     return None
 
 
-def _ip(commands: "Sequence[Command]", inside: Inside, timeout: float, force: bool = False) -> process.Result:
-    options = ["-6"] if commands[0].tool.endswith("-6") else []
-    skip = len("ip -6 " if options else "ip ")
-    lines = [command.text[skip:] for command in commands]
+def _ip(commands: "Sequence[Command]", inside: Inside, timeout: float, force: bool = False,
+        first: "Optional[process.Result]" = None) -> process.Result:
+    """Run an ip batch where its commands belong; FIRST is its result when it has been run already."""
+    options, lines = _ip_words(commands)
     if force:
         options.insert(0, "-force")
-    if commands[0].place == "ct":
-        return _ended(["ip"], lambda: inside.ip(options, lines, timeout), timeout)
-    return _process(["ip"] + options + ["-batch", "-"], "".join(line + "\n" for line in lines), timeout)
+    try:
+        if commands[0].place == "ct":
+            return _ended(inside.ip(options, lines, timeout, first), timeout)
+        return _ended(first or process.run(["ip"] + options + ["-batch", "-"], batch_text(lines), timeout), timeout)
+    except OSError as error:
+        raise Broken("ip: %s" % error.strerror) from None
+
+
+def _ip_words(commands: "Sequence[Command]") -> "Tuple[List[str], List[str]]":
+    """The options of `ip` and the lines behind them."""
+    options = ["-6"] if commands[0].tool.endswith("-6") else []
+    skip = len("ip -6 " if options else "ip ")
+    return options, [command.text[skip:] for command in commands]
 
 
 def _failed_lines(errors: str) -> "List[Tuple[int, str]]":
@@ -199,21 +231,20 @@ RUNNERS = {
     "sysctl": _run_sysctl,
     "announce": _run_announce,
 }
-RUNNERS.update((tool, _run_ip) for tool in IP)
+RUNNERS.update((tool, judge) for tool in IP)
 
 
 def _process(argv: "List[str]", stdin: str, timeout: float) -> process.Result:
-    return _ended(argv, lambda: process.run(argv, stdin, timeout), timeout)
-
-
-def _ended(argv: "List[str]", start: "Callable[[], process.Result]", timeout: float) -> process.Result:
-    """The result of a process that ended.  Raise Broken for one that could not be started or did not end."""
+    """Run a process to its end.  Raise Broken when it could not be started or did not end."""
     try:
-        result = start()
+        return _ended(process.run(argv, stdin, timeout), timeout)
     except OSError as error:
         raise Broken("%s: %s" % (argv[0], error.strerror)) from None
+
+
+def _ended(result: process.Result, timeout: float) -> process.Result:
     if result.status is None:
-        raise Broken("%s: did not end within %g s and was killed" % (" ".join(argv), timeout))
+        raise Broken("%s: did not end within %g s and was killed" % (" ".join(result.argv), timeout))
     return result
 
 

@@ -17,6 +17,11 @@ class NotThere(Expected):
     """The container cannot be entered, or is not behind this interface; the text says why and what helps."""
 
 
+def batch_text(lines: "Sequence[str]") -> str:
+    """What `ip -batch -` reads."""
+    return "".join(line + "\n" for line in lines)
+
+
 class Inside:
     """The inside of container VEID behind DEVICE, entered as CT_EXEC (auto, netns, vzctl) says."""
 
@@ -50,10 +55,13 @@ class Inside:
         if doubt:
             raise NotThere("CT %s: %s" % (self.veid, doubt))
 
-    def ip(self, options: "Sequence[str]", lines: "Sequence[str]", timeout: float) -> process.Result:
-        """Run `ip OPTIONS -batch -` inside on LINES (without the leading `ip`).  Raise MissingCommand, OSError."""
-        text = "".join(line + "\n" for line in lines)
-        result = process.run(self.argv + list(options) + ["-batch", "-"], text, timeout)
+    def ip(self, options: "Sequence[str]", lines: "Sequence[str]", timeout: float,
+           first: "Optional[process.Result]" = None) -> process.Result:
+        """Run `ip OPTIONS -batch -` inside on LINES (without the leading `ip`).  Raise MissingCommand, OSError.
+
+        FIRST is the result when that has been run already, side by side with another batch.
+        """
+        result = first or process.run(self.argv + list(options) + ["-batch", "-"], batch_text(lines), timeout)
         if not self.by_vzctl or result.status in (0, None) or MARK in result.errors:
             return result
         from vzhooks import plain_ip  # rare: its ip knows no -batch, or it has none
