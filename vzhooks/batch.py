@@ -78,16 +78,18 @@ def run(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optio
 
 def run_forced(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "List[Tuple[Command, str]]":
     """Run all commands of one tool, whatever fails; return the failures with what was said.  Raise Broken."""
-    failures = []
+    failures: List[Tuple[Command, str]] = []
     rest = list(commands)
     if commands[0].tool in IP:
         result = _ip(rest, inside, timeout, force=True)
         if result.status == 0:
             return []
         failed = _failed_lines(result.errors)
-        if failed:
-            return [(rest[index], message) for index, message in failed]
-        # It ended without naming a line; doing what is undone already again does no harm.
+        failures = [(rest[index], message) for index, message in failed]
+        if failed and not _unnamed(result.errors):
+            return failures
+        # A line that it could not parse ended it without being named; to do again what is undone does no harm.
+        rest = rest[failed[-1][0] + 1:] if failed else rest
     while rest:
         failure = run(rest, inside, timeout)
         if failure is None:
@@ -167,6 +169,11 @@ def _failed_lines(errors: str) -> "List[Tuple[int, str]]":
         else:
             said.append(row.strip())
     return found
+
+
+def _unnamed(errors: str) -> bool:
+    """Whether something was said behind the last line that was named."""
+    return bool(errors.rpartition(MARK)[2].partition("\n")[2].strip())
 
 
 def _run_nft(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":

@@ -66,8 +66,12 @@ def _run(hook: "Callable[[str, List[str], Callable[[str], None]], str]", words: 
 
     def say(message: str, severity: int = log.WARNING) -> None:
         for line in message.split("\n"):
-            sys.stderr.write(log.printable(line).encode("ascii", "backslashreplace").decode() + "\n")
             log.write(severity, line)
+            try:
+                # Not through sys.stderr, which would fail once more when the interpreter ends.
+                os.write(2, log.printable(line).encode("ascii", "backslashreplace") + b"\n")
+            except OSError:
+                pass  # vzctl has gone, or its disk is full: the log has it
 
     try:
         process.settle()

@@ -14,6 +14,7 @@ OURS = ("CONFIG_CUSTOMIZED", "VETH_IP_ADDRESS", "BRIDGEDEV", "VZHOSTBR", "VE_DEF
         "VETH_MTU", "VETH_VLAN", "FLOATING_IP", "ANTISPOOF", "ANNOUNCE")
 # ... of which these, without a suffix, belong to the first veth in NETIF's order, the others to every veth.
 OF_FIRST = frozenset(["VETH_IP_ADDRESS", "VE_DEFAULT_GATEWAY", "CT0_IP", "VETH_ROUTES", "FLOATING_IP"])
+NOT_YET = ("VETH_ROUTES", "VETH_VLAN", "FLOATING_IP", "ANTISPOOF", "ANNOUNCE")
 MENTION = re.compile(r"^\s*(?:export\s+)?((?:%s)(?:_\w+)?)\+?=" % "|".join(OURS), re.MULTILINE)
 
 T = TypeVar("T")
@@ -76,6 +77,7 @@ class _Builder:
             else tuple(Veth(interface, interface.bridge, interface.where) for interface in interfaces)
         if custom:
             self.across(veths)
+            self.not_yet()
             self.mistakes += self.node.mistakes
         self.mistakes += self.conf.lost
         used = set(self.mistakes)
@@ -130,6 +132,14 @@ class _Builder:
             return self.read(suffixed)
         return self.read(name) if index == 0 or name not in OF_FIRST else None
 
+    def single(self, name: str, interface: Interface, index: int, what: str) -> Optional[Variable]:
+        """The same for a variable of one word, WHAT."""
+        variable = self.lookup(name, interface, index)
+        if variable and len((variable.value or "").split()) > 1:
+            self.mistakes.append(Mistake(variable.where, "%s: '%s'" % (name, shown(variable.value or "")),
+                                         "one %s is wanted" % what))
+        return variable
+
     def each(self, variable: Optional[Variable], check: Callable[[str, str], T]) -> List[T]:
         """The words of a variable, each checked; a wrong one is a mistake and is left out."""
         found = []
@@ -144,15 +154,12 @@ class _Builder:
     def veth(self, interface: Interface, index: int) -> Veth:
         bridge, where = interface.bridge, interface.where
         for name in ("VZHOSTBR", "BRIDGEDEV"):  # the later one wins
-            variable = self.lookup(name, interface, index)
+            variable = self.single(name, interface, index, "bridge")
             if variable:
                 bridges = self.each(variable, lambda word, _: names.interface(word))
-                if len(bridges) > 1:
-                    self.mistakes.append(Mistake(variable.where, "%s: '%s'" % (name, shown(variable.value or "")),
-                                                 "one bridge is wanted"))
                 bridge, where = (bridges[0] if bridges else ""), variable.where
         addresses = self.each(self.lookup("VETH_IP_ADDRESS", interface, index), values.address)
-        mtu = self.lookup("VETH_MTU", interface, index)
+        mtu = self.single("VETH_MTU", interface, index, "number")
         families = {address.family for address in addresses}
         low = 1280 if 6 in families else 68  # RFC 8200, RFC 791
         sizes = self.each(mtu, lambda word, _: values.number(word, low, 65535))
@@ -184,6 +191,13 @@ class _Builder:
                                            "usually the mask of an address is missing or wrong"))
             found.append(Gateway(gateway, not near))
         return tuple(found)
+
+    def not_yet(self) -> None:
+        """Who sets such a variable relies on it; that it does nothing must not go unsaid."""
+        for name, variable in self.conf.of(self.path).items():
+            if variable.value and name.startswith(NOT_YET):
+                self.doubts.append(Mistake(variable.where, "%s, which this version does not know yet" % name,
+                                           "nothing comes of it"))
 
     def across(self, veths: Tuple[Veth, ...]) -> None:
         """Mistakes that only all veths together show."""

@@ -48,9 +48,17 @@ SETTINGS: Dict[str, Callable[[str], object]] = {
 }
 
 
-def sections(path: str, text: str) -> Tuple[Dict[str, Dict[str, Setting]], List[Mistake]]:
-    """Given the text of an INI file, return {section: {key: Setting}} and the mistakes of its form."""
-    found: Dict[str, Dict[str, Setting]] = {}
+class Section(Dict[str, Setting]):
+    """The settings of one section by their keys, and where it begins."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__()
+        self.where = where
+
+
+def sections(path: str, text: str) -> Tuple[Dict[str, Section], List[Mistake]]:
+    """Given the text of an INI file, return its sections by name and the mistakes of its form."""
+    found: Dict[str, Section] = {}
     mistakes: List[Mistake] = []
     current = None
     for number, row in enumerate(text.split("\n"), 1):
@@ -63,11 +71,11 @@ def sections(path: str, text: str) -> Tuple[Dict[str, Dict[str, Setting]], List[
             name = " ".join(row[1:].rstrip("]").split())
             if not row.endswith("]") or not name or "[" in name or "]" in name:
                 mistakes.append(Mistake(where, "'%s'" % shown(row), "[SECTION] or [SECTION NAME] is wanted"))
-                current = {}  # what follows belongs to nothing that we know
+                current = Section(where)  # what follows belongs to nothing that we know
             elif name in found:
                 mistakes.append(Mistake(where, "section [%s] a second time" % shown(name), "one section is wanted"))
             else:
-                current = found[name] = {}
+                current = found[name] = Section(where)
         elif not equals or not key.strip():
             mistakes.append(Mistake(where, "'%s'" % shown(row), "key = value is wanted"))
         elif current is None:
@@ -94,8 +102,7 @@ def read(path: str, text: str) -> NodeConf:
         if name.split()[0] in LATER:
             continue
         if name != "node":
-            where = next((setting.where for setting in section.values()), path + ":1")
-            mistakes.append(Mistake(where, "section [%s]" % shown(name),
+            mistakes.append(Mistake(section.where, "section [%s]" % shown(name),
                                     "[node], [%s] is wanted" % "], [".join(LATER)))
             continue
         for key, setting in section.items():

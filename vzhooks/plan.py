@@ -70,7 +70,8 @@ def parse(text: str, source: str) -> "List[Line]":
         command = command.strip()
         if not command or place not in PLACES and place != "undo":
             raise PlanError("%s:%d: %s; a line 'host|ct|node|once|undo COMMAND' is wanted" % (source, number, row[:80]))
-        if place == "ct" and not command.startswith("ip "):
+        inside = place == "ct" or place == "undo" and lines and lines[-1].place == "ct"
+        if inside and not command.startswith("ip "):
             raise PlanError("%s:%d: %s; inside a container only 'ip' is run" % (source, number, row[:80]))
         if place != "undo":
             lines.append(Line(place, command, may_fail, None, origin))

@@ -18,6 +18,7 @@ SIGKILL, SIGPIPE = 9, 13  # the signal module imports enum
 
 TIMEOUT = 30.0  # seconds for one command; [node] timeout
 KEPT = 64 * 1024  # bytes of each output stream that are kept
+GRACE = 0.1  # seconds for what is still in the pipes of a process that has ended
 LISTING = 64 * 1024 * 1024  # the same for listings of the node's own kernel
 ENVIRONMENT = {"PATH": paths.PATH, "LC_ALL": "C", "HOME": "/"}
 
@@ -86,7 +87,7 @@ def find(program: str) -> str:
     """The program's path on our own PATH.  Raise MissingCommand."""
     for directory in paths.PATH.split(":"):
         path = directory + "/" + program
-        if os.access(path, os.X_OK):
+        if os.access(path, os.X_OK) and not os.path.isdir(path):
             return path
     raise MissingCommand("%s: not found in %s; install %s"
                          % (program, paths.PATH, PACKAGES.get(program, "the package that has it")))
@@ -108,6 +109,7 @@ class Child:
         self.streams: Dict[int, List[bytes]] = {}
 
     def start(self) -> None:
+        """Start it and give it what of its input the pipe takes.  Raise MissingCommand, OSError."""
         path = find(self.argv[0])
         ours: List[int] = []
         theirs: List[int] = []
@@ -142,6 +144,7 @@ class Child:
         self.close(self.stdin)
 
     def read(self, fd: int) -> None:
+        """Take what a stream has; what is beyond the limit is read and forgotten."""
         data = os.read(fd, 65536)
         if not data:
             self.close(fd)
@@ -149,10 +152,12 @@ class Child:
             self.streams[fd].append(data[:self.keep])
 
     def close(self, fd: int) -> None:
+        """Close our end of a stream."""
         self.open.discard(fd)
         os.close(fd)
 
     def reap(self) -> bool:
+        """Whether it has ended; then its status is known."""
         if self.status is None:
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             if pid:
@@ -199,25 +204,26 @@ def _converse(children: "Sequence[Child]", deadline: float) -> None:
             owners[fd] = child
     pause = 0.0
     while time.monotonic() < deadline:
-        if any(child.open - {child.stdin} for child in children):
-            # A child that has ended while somebody else holds its pipes is not waited for: hence the short turns.
-            events = poll.poll(100)
-            for fd, _ in events:
-                child = owners[fd]
-                if fd == child.stdin:
-                    child.feed()
-                else:
-                    child.read(fd)
-                if fd not in child.open:
-                    poll.unregister(fd)
-            if not events and all([child.reap() for child in children]):
-                return
-        else:
+        ended = all([child.reap() for child in children])
+        if ended:
+            # What is in the pipes counts; whoever else holds them (a grandchild) is not waited for.
+            deadline = min(deadline, time.monotonic() + GRACE)
+        elif not any(child.open for child in children):
             # Pipes close a moment before the process can be reaped: first give way, then sleep.
-            if all([child.reap() for child in children]):
-                return
             time.sleep(pause)
             pause = min(pause + 0.0001, 0.02)
+            continue
+        events = poll.poll(0 if ended else 100)
+        for fd, _ in events:
+            child = owners[fd]
+            if fd == child.stdin:
+                child.feed()
+            else:
+                child.read(fd)
+            if fd not in child.open:
+                poll.unregister(fd)
+        if ended and not events:
+            return
 
 
 def _spawn(path: str, argv: "List[str]", fds: "Sequence[int]") -> int:
@@ -232,12 +238,15 @@ def _spawn(path: str, argv: "List[str]", fds: "Sequence[int]") -> int:
 def _fork(path: str, argv: "List[str]", fds: "Sequence[int]") -> int:
     import signal  # only here: see above
 
+    reader, writer = os.pipe()  # closed by a successful exec; else it carries the errno
     pid = os.fork()
     if pid:
-        try:
-            os.setpgid(pid, pid)  # in both, so that neither has to wait for the other
-        except OSError:
-            pass  # it has called exec already
+        os.close(writer)
+        failure = os.read(reader, 16)
+        os.close(reader)
+        if failure:
+            os.waitpid(pid, 0)
+            raise OSError(int(failure), os.strerror(int(failure)), path)
         return pid
     try:
         os.setpgid(0, 0)
@@ -246,5 +255,7 @@ def _fork(path: str, argv: "List[str]", fds: "Sequence[int]") -> int:
         for number, fd in enumerate(fds):
             os.dup2(fd, number)
         os.execve(path, argv, ENVIRONMENT)
+    except OSError as error:
+        os.write(writer, b"%d" % (error.errno or 0))
     finally:
         os._exit(127)

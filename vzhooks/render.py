@@ -19,8 +19,7 @@ class TemplateError(Expected):
 def render(name: str, **values: object) -> List[plan.Line]:
     """Given the template NAME.j2 and its values, return the plan that it prints.  Raise TemplateError."""
     for path in template_files():
-        if os.path.exists(path) and os.stat(path).st_mode & stat.S_IWOTH:
-            raise TemplateError("%s:1: writable by everybody; 'chmod o-w' is wanted, since root acts on it" % path)
+        _check_file(path)
     loader = jinja2.FileSystemLoader([paths.templates(), SHIPPED])  # the administrator's first
     # No HTML escaping: only values of checked alphabets come here (values.py), and _check looks at the result.
     environment = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, autoescape=False,
@@ -30,8 +29,9 @@ def render(name: str, **values: object) -> List[plan.Line]:
     except jinja2.TemplateSyntaxError as error:
         raise TemplateError("%s:%d: %s; a Jinja2 template is wanted"
                             % (error.filename, error.lineno, error.message)) from None
-    except jinja2.TemplateError as error:
-        raise TemplateError("%s.j2: %s; only the values of vzhooks-plan(5) are there" % (name, error)) from None
+    except Exception as error:  # whatever an administrator's template does: divide, recurse, not be UTF-8
+        raise TemplateError("%s.j2: %s: %s; a Jinja2 template with the values of the shipped one is wanted (%s)"
+                            % (name, type(error).__name__, error, _place(error))) from None
     try:
         lines = plan.parse(text, name + ".j2, as rendered")
     except plan.PlanError as error:
@@ -41,6 +41,26 @@ def render(name: str, **values: object) -> List[plan.Line]:
         if line.undo:
             line.undo.command = _normal(line.undo.command, name)
     return lines
+
+
+def _check_file(path: str) -> None:
+    """A template is root's input, and text."""
+    if os.path.exists(path) and os.stat(path).st_mode & stat.S_IWOTH:
+        raise TemplateError("%s:1: writable by everybody; 'chmod o-w' is wanted, since root acts on it" % path)
+    if os.path.isfile(path):
+        try:
+            with open(path, encoding="utf-8") as file:
+                file.read()
+        except UnicodeDecodeError as error:
+            raise TemplateError("%s:1: %s; UTF-8 is wanted" % (path, error)) from None
+
+
+def _place(error: Exception) -> str:
+    """FILE:LINE of the template in which an error came up."""
+    import traceback
+
+    places = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename.endswith(".j2")]
+    return "%s:%d" % (places[-1].filename, places[-1].lineno or 0) if places else paths.templates()
 
 
 def template_files() -> List[str]:

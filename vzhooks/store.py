@@ -83,7 +83,10 @@ def make_directory(path: str) -> None:
     try:
         os.mkdir(path, 0o700)
     except FileExistsError:
-        status = os.lstat(path)
+        try:
+            status = os.lstat(path)
+        except FileNotFoundError:
+            return make_directory(path)  # its last holder has just removed it
         if status.st_mode & 0o170022 != 0o040000 or status.st_uid != os.geteuid():
             raise Unusable("%s: not a directory of ours (mode %o, owner %d)"
                            % (path, status.st_mode, status.st_uid)) from None

@@ -45,6 +45,7 @@ def plain_address(text: str, where: str) -> Address:
     """The same without a prefix: a gateway, the node's own address."""
     if "/" in text:
         raise ValueError(PLAIN + ", without '/'")
+    _strict(text, PLAIN)
     return address(text, where)
 
 
@@ -59,7 +60,7 @@ def _strict(text: str, wanted: str) -> netaddr.IPAddress:
 
 
 def _prefix(text: str, width: int) -> Optional[int]:
-    if text.isdigit() and len(text) <= 3:
+    if text and len(text) <= 3 and not set(text) - frozenset("0123456789"):
         return int(text) if text == str(int(text)) and 1 <= int(text) <= width else None
     if width == 128:
         return None

@@ -24,7 +24,7 @@ VE_DEFAULT_GATEWAY="85.86.87.193"
 BRIDGEDEV="br0"
 '''
 COLOURED = sys.stdout.isatty() and not os.environ.get('NO_COLOR')
-failures = []  # type: List[str]
+failures: List[str] = []
 
 
 def paint(code: str, text: str) -> str:

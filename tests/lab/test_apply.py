@@ -17,7 +17,7 @@ def node(lab: Lab) -> Node:
 
 
 def said(node: Node, result: 'object') -> str:
-    return getattr(result, 'stdout') + getattr(result, 'stderr') + '\n'.join(node.syslog())
+    return result.stdout + result.stderr + '\n'.join(node.syslog())
 
 
 def test_an_edit_while_running_changes_exactly_the_difference(lab: Lab, node: Node) -> None:

@@ -3,7 +3,6 @@ import socket
 import struct
 import time
 
-
 import pytest
 
 from tests.lab.confs import FIRST, SECOND, bridged, netif

@@ -1,0 +1,86 @@
+"""The lab's pytest plugin: fixtures, the marker needs_root, and the check that a session leaves nothing behind.
+
+tests/lab/conftest.py loads it; other tests get it by `pytest_plugins = ['tests.lab.plugin']` in tests/conftest.py.
+"""
+import os
+import signal
+from typing import Any, Iterator, List, Tuple
+
+import pytest
+
+from tests.lab import namespaces
+from tests.lab.network import Lab
+from tests.lab.node import Node, forget_installed
+
+_left_out: List[str] = []
+_left_behind: List[str] = []
+
+
+def pytest_configure(config: Any) -> None:
+    config.addinivalue_line('markers', 'needs_root: needs root of the machine, not of a user namespace')
+    if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
+        signal.signal(signal.SIGTERM, _as_interrupt)
+
+
+def _as_interrupt(*_: object) -> None:
+    """SIGTERM ends the session as Ctrl-C does: fixtures are torn down, reports written."""
+    raise KeyboardInterrupt
+
+
+def _real_root() -> bool:
+    # Root of a user namespace has another map than that of all ids.
+    with open('/proc/self/uid_map') as f:
+        return f.read().split() == ['0', '0', '4294967295'] and os.geteuid() == 0
+
+
+def pytest_collection_modifyitems(config: Any, items: List[Any]) -> None:
+    """Leave out what needs root where we are not. tests/conftest.py makes that a failure where CI=true."""
+    if _real_root():
+        return
+    needing = [item for item in items if item.get_closest_marker('needs_root')]
+    if needing:
+        _left_out.extend(item.nodeid for item in needing)
+        items[:] = [item for item in items if item not in needing]
+        config.hook.pytest_deselected(items=needing)
+
+
+@pytest.hookimpl(trylast=True)  # after Ctrl-C the fixtures are torn down in another plugin's
+def pytest_sessionfinish(session: Any) -> None:
+    forget_installed()
+    _left_behind.extend(namespaces.left_over())
+    if _left_behind:
+        session.exitstatus = 1
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if _left_out:
+        terminalreporter.write_line('left out, needs root: ' + ', '.join(_left_out))
+    for left in _left_behind:
+        terminalreporter.write_line('ERROR: the lab left behind: ' + left, red=True)
+
+
+@pytest.fixture
+def bare_lab() -> Iterator[Lab]:
+    """A lab with one node, `hn`, on which nothing is installed."""
+    try:
+        made = Lab()
+    except namespaces.LabImpossible as e:
+        pytest.fail(str(e), pytrace=False)
+    with made:
+        made.add_node('hn')
+        yield made
+
+
+@pytest.fixture
+def lab(bare_lab: Lab) -> Lab:
+    """A lab with one node, `hn`, that has the product installed."""
+    bare_lab.nodes['hn'].install()
+    return bare_lab
+
+
+@pytest.fixture
+def two_nodes(lab: Lab) -> Tuple[Node, Node]:
+    """Two nodes of one lab, `hn` (10.0.0.2) and `hn2` (10.0.0.3), that have the product installed."""
+    second = lab.add_node('hn2')
+    second.install()
+    return lab.nodes['hn'], second
