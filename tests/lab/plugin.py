@@ -1,8 +1,7 @@
-"""The lab's pytest plugin: fixtures, the marker needs_root, and the check that a session leaves nothing behind.
+"""The lab's pytest plugin: fixtures, and the check that a session leaves nothing behind.
 
 tests/lab/conftest.py loads it; other tests get it by `pytest_plugins = ['tests.lab.plugin']` in tests/conftest.py.
 """
-import os
 import signal
 from typing import Any, Iterator, List, Tuple
 
@@ -12,12 +11,10 @@ from tests.lab import namespaces
 from tests.lab.network import Lab
 from tests.lab.node import Node, forget_installed
 
-_left_out: List[str] = []
 _left_behind: List[str] = []
 
 
 def pytest_configure(config: Any) -> None:
-    config.addinivalue_line('markers', 'needs_root: needs root of the machine, not of a user namespace')
     if signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:
         signal.signal(signal.SIGTERM, _as_interrupt)
 
@@ -27,24 +24,6 @@ def _as_interrupt(*_: object) -> None:
     raise KeyboardInterrupt
 
 
-def _real_root() -> bool:
-    # Root of a user namespace has another map than that of all ids.
-    with open('/proc/self/uid_map') as f:
-        return f.read().split() == ['0', '0', '4294967295'] and os.geteuid() == 0
-
-
-def pytest_collection_modifyitems(config: Any, items: List[Any]) -> None:
-    """Leave out what needs root where we are not. tests/conftest.py makes that a failure where CI=true."""
-    if _real_root():
-        return
-    needing = [item for item in items if item.get_closest_marker('needs_root')]
-    if needing:
-        _left_out.extend(item.nodeid for item in needing)
-        items[:] = [item for item in items if item not in needing]
-        config.hook.pytest_deselected(items=needing)
-
-
-@pytest.hookimpl(trylast=True)  # after Ctrl-C the fixtures are torn down in another plugin's
 def pytest_sessionfinish(session: Any) -> None:
     forget_installed()
     _left_behind.extend(namespaces.left_over())
@@ -53,8 +32,6 @@ def pytest_sessionfinish(session: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    if _left_out:
-        terminalreporter.write_line('left out, needs root: ' + ', '.join(_left_out))
     for left in _left_behind:
         terminalreporter.write_line('ERROR: the lab left behind: ' + left, red=True)
 
