@@ -19,7 +19,7 @@ def start(veid: str, call: Call, say: "Callable[[str], None]",
           show: "Optional[Callable[[str], None]]" = None) -> int:
     """Set up the call's device, or every device of the container; return how many.  Raise Expected."""
     with journal.lock(veid):
-        plans = _plans(veid, call)
+        plans = _plans(veid, call, say)
         for ready in plans:
             for doubt in ready.doubts:
                 say(doubt)
@@ -30,13 +30,15 @@ def start(veid: str, call: Call, say: "Callable[[str], None]",
         return len(plans)
 
 
-def _plans(veid: str, call: Call) -> "List[cache.Ready]":
+def _plans(veid: str, call: Call, say: "Callable[[str], None]") -> "List[cache.Ready]":
     """The plan of the call's device, cached or made now; or, without a device, those of all, made now."""
     if call.device:
         cached = cache.load(veid, call.device, call.words)
         trace.mark("cached plan")
         if not isinstance(cached, str):
             return [cached]
+        if cached.startswith(cache.UNUSABLE):
+            say("CT %s: the cached plan is made anew; it was %s" % (veid, cached))
     planned = _planner().plans(veid, call)
     for one in planned:
         if call.device and not one.live:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # A file changed again within one tick of the kernel's clock (4 or 10 ms) would have the same times.
 TICK = 20_000_000  # ns
+UNUSABLE = "unusable: "  # how the reason begins when a cache is not sound
 VALIDATED = "validated"  # in place of a device: the verdict of vps.mount, without a plan
 
 
@@ -52,7 +53,7 @@ def load(veid: str, device: str, call: str) -> "Union[Ready, str]":
             return "no cached plan yet"
         return _judged(stored, device, call, path)
     except (Expected, OSError, ValueError, KeyError) as error:
-        return "unusable: %s" % error
+        return UNUSABLE + str(error)
 
 
 def _judged(stored: "Tuple[List[Tuple[str, str]], str]", device: str, call: str, path: str) -> "Union[Ready, str]":
@@ -96,6 +97,12 @@ def save(veid: str, call: str, ready: Ready, inputs: "Dict[str, str]", live: "Di
     except (Expected, OSError) as error:
         return "cannot be written: %s" % error
     return ""
+
+
+def rests_on(veid: str, device: str) -> "List[str]":
+    """The files and facts of a cached plan, a row each."""
+    stored = store.load(_path(veid, device))
+    return ["%s %s" % (key, value) for key, value in stored[0] if key in ("input", "fact")] if stored else []
 
 
 def _path(veid: str, device: str) -> str:

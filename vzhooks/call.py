@@ -19,7 +19,7 @@ class Call:
         self.network_type = environment.get("NETWORK_TYPE", "")
         self.vport = environment.get("VPORT_TYPE", "")
         self.ifaceid = environment.get("IFACEID", "")
-        self.mac = environment.get("MAC", "")
+        self.mac = environment.get("MAC", "").lower()
 
     @property
     def words(self) -> str:

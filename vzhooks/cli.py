@@ -6,7 +6,7 @@ from typing import List, Optional
 
 import click
 
-from vzhooks import __version__, actions, log, names, plan, planner, process
+from vzhooks import __version__, actions, log, names, plan, planner, process, warming
 from vzhooks.call import Call
 from vzhooks.errors import ConfigError, Expected
 
@@ -63,9 +63,33 @@ def clean(veid: str) -> None:
 @vzhook.command("plan")
 @click.argument("veid", type=Veid())
 @click.option("--device", type=Device(), help="Only this interface of the node (host_ifname).")
-def plan_(veid: str, device: Optional[str]) -> None:
+@click.option("--why", is_flag=True, help="Also say whether the next start uses the cached plan, and what it rests on.")
+def plan_(veid: str, device: Optional[str], why: bool) -> None:
     """Show the commands of a container's network."""
     show_plan(veid, device)
+    if why:
+        for line in warming.explain(veid, device or ""):
+            click.echo(line)
+
+
+@vzhook.group()
+def cache() -> None:
+    """Plans that are made already, so that a start costs less."""
+
+
+@cache.command()
+def warm() -> None:
+    """Make the plans of all containers now, as the boot unit does."""
+    troubles: List[str] = []
+    veids = warming.containers()
+    with click.progressbar(veids, label="plans", file=sys.stderr) as progress:
+        for veid in progress:
+            troubles += warming.warm(veid)
+    for trouble in troubles:
+        say(trouble)
+    click.echo("%d containers, %d mistakes or troubles" % (len(veids), len(troubles)))
+    if troubles:
+        sys.exit(FAILED)
 
 
 def show_plan(veid: str, device: Optional[str]) -> None:

@@ -1,0 +1,69 @@
+"""Makes cached plans before they are needed, and says why one would be used or not."""
+import os
+from typing import List
+
+from vzhooks import cache, inputs, names, paths, planner
+from vzhooks.call import Call
+from vzhooks.errors import ConfigError, Elsewhere, Expected
+from vzhooks.model import container
+
+
+def containers() -> List[str]:
+    """The VEIDs that have a conf file, integers first in their order."""
+    found = []
+    for name in os.listdir(os.path.dirname(paths.container_conf("0"))):
+        if name.endswith(".conf") and names.is_veid(name[:-len(".conf")]):
+            found.append(name[:-len(".conf")])
+    return sorted(found, key=lambda veid: (not veid.isdigit(), len(veid), veid))
+
+
+def calls(veid: str) -> List[Call]:
+    """The calls that vzctl will make for a container at its start, one a veth with a known device."""
+    files = inputs.read(veid)
+    found = container(veid, files.conf, files.path, files.text, files.node)
+    made = []
+    for interface in (veth.interface for veth in found.veths):
+        if interface.modern and interface.host_ifname:
+            kind = "bridge" if interface.type == "bridge" else ""
+            made.append(Call("addif", interface.host_ifname, interface.network, {
+                "NETWORK_TYPE": kind, "VPORT_TYPE": interface.vport, "IFACEID": interface.ifaceid,
+                "MAC": interface.mac}))
+        elif interface.host_ifname:
+            made.append(Call("init", interface.host_ifname))
+    return made
+
+
+def warm(veid: str) -> List[str]:
+    """Make and keep a container's plans; return what stood in the way."""
+    troubles = []
+    try:
+        verdict = planner.validate(veid)
+        kept = cache.save(veid, "", verdict.ready, verdict.inputs, verdict.facts)
+        if kept:
+            troubles.append("CT %s: %s" % (veid, kept))
+        for call in calls(veid):
+            for one in planner.plans(veid, call):
+                if not one.live:
+                    cache.save(veid, call.words, one.ready, one.inputs, one.facts)
+    except ConfigError as error:
+        troubles += error.mistakes
+    except Expected as error:
+        troubles.append(str(error))
+    except Elsewhere:
+        pass  # another script's container
+    return troubles
+
+
+def explain(veid: str, device: str) -> List[str]:
+    """For people: whether the next start of each device uses its cached plan, why not, and what the plan rests on."""
+    said = []
+    for call in calls(veid):
+        if device not in ("", call.device):
+            continue
+        cached = cache.load(veid, call.device, call.words)
+        if isinstance(cached, str):
+            said.append("# %s: the cached plan is not used: %s" % (call.device, cached))
+            continue
+        said.append("# %s: the cached plan is used, as long as these are as they are:" % call.device)
+        said += ["#   %s" % row for row in cache.rests_on(veid, call.device)]
+    return said
