@@ -54,6 +54,9 @@ for file in etc/vz/* etc/vz/*/*; do
     if [ -f "$file" ]; then conf "$file"; fi
 done
 
+mkdir -p "$dest/usr/lib/systemd/system"
+install -m 0644 packaging/systemd/*.service "$dest/usr/lib/systemd/system/"
+
 mkdir -p "$dest/usr/share/doc/vzhooks"
 for file in README.md CHANGELOG.md LICENSE; do
     if [ -f $file ]; then install -m 0644 $file "$dest/usr/share/doc/vzhooks/"; fi

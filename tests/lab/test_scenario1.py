@@ -95,6 +95,15 @@ def test_a_second_bridge_without_an_address_of_the_node(lab: Lab, node: Node) ->
     assert node.ct(101).ip('route show').strip() == '10.1.0.0/24 dev eth0 proto kernel scope link src 10.1.0.101'
 
 
+def test_a_gateway_outside_every_network_works_and_is_said(node: Node) -> None:
+    """Common with single addresses: /32 and the provider's gateway."""
+    node.conf(101, bridged(101, FIRST))
+    node.vzctl('start', 101)
+    assert node.ct(101).ping(INTERNET) == 1
+    assert 'default via 85.86.87.193 dev eth0 onlink' in node.ct(101).ip('route show')
+    assert [line for line in node.syslog() if '101.conf:4: gateway 85.86.87.193 is in no network of eth0' in line]
+
+
 @pytest.mark.parametrize('where, conf, expected', [
     ('its own conf', 'CT0_IP="10.0.0.77"', '10.0.0.77 dev eth0'),
     ('vz.conf', '', '10.0.0.88 dev eth0'),
