@@ -34,7 +34,10 @@ class Route(NamedTuple):
 
 def listing(argv: List[str]) -> List[str]:
     """The rows that a listing command prints; [] when it fails, since then there is nothing of the kind."""
-    result = process.run(argv, keep=process.LISTING)
+    for _ in range(5):
+        result = process.run(argv, keep=process.LISTING)
+        if "Dump was interrupted" not in result.errors:  # something changed meanwhile: rows can be missing
+            break
     return result.output.splitlines() if result.status == 0 else []
 
 

@@ -1,7 +1,8 @@
 """Modern nodes: a veth's network, and what the stock vznetcfg makes of it (vzctl-protocol.md)."""
-from typing import List, NamedTuple
+from typing import List, NamedTuple, Tuple
 
 from vzhooks import names, paths, process
+from vzhooks.cache import fingerprint
 from vzhooks.call import Call
 from vzhooks.errors import Expected
 from vzhooks.facts import Facts
@@ -14,7 +15,7 @@ class Network(NamedTuple):
     bridge: str
     vport: bool = False  # an Open vSwitch port, as VPORT_TYPE=ovs wants it
     external_ids: str = ""  # KEY=VALUE words for it
-    depends: str = ""  # a file that the answer comes from
+    inputs: Tuple[Tuple[str, str], ...] = ()  # the file that the answer comes from, and its fingerprint before
 
 
 def network_of(veid: str, interface: Interface, call: Call) -> Network:
@@ -24,21 +25,24 @@ def network_of(veid: str, interface: Interface, call: Call) -> Network:
     kind = call.network_type if called else interface.type
     if not name or interface.type == "routed":
         return Network("")
+    inputs: Tuple[Tuple[str, str], ...]
     if kind == "bridge":
-        bridge, depends = name, ""
+        bridge, inputs = name, ()
     else:
-        bridge, depends = _bridge_of(name), paths.rooted("/etc/libvirt/qemu/networks/%s.xml" % name)
+        path = paths.rooted("/etc/libvirt/qemu/networks/%s.xml" % name)
+        inputs = ((path, fingerprint(path)),)
+        bridge = _bridge_of(name)
     try:
         names.interface(bridge)
     except ValueError as error:
         raise Expected("CT %s: network %r: %s" % (veid, name, error)) from None
     if (call.vport if called else interface.vport) != "ovs":
-        return Network(bridge, depends=depends)
+        return Network(bridge, inputs=inputs)
     iface_id = call.ifaceid if called else interface.ifaceid
     wanted = [("iface-status", "active"), ("iface-id", iface_id), ("vm-id", veid),
               ("attached-mac", _sound_mac(call.mac if called else interface.mac))]
     ids = ["external-ids:%s=%s" % pair for pair in wanted if pair[1] and set(pair[1]) <= names.WORD]
-    return Network(bridge, True, " ".join(ids), depends)
+    return Network(bridge, True, " ".join(ids), inputs)
 
 
 def _bridge_of(network: str) -> str:

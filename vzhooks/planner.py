@@ -2,7 +2,7 @@
 from typing import Dict, List, NamedTuple, Tuple
 
 from vzhooks import inputs, kernel, plan, render
-from vzhooks.cache import VALIDATED, Ready, fingerprint
+from vzhooks.cache import VALIDATED, Ready
 from vzhooks.call import Call
 from vzhooks.errors import ConfigError, Elsewhere, Expected
 from vzhooks.facts import Facts
@@ -61,11 +61,9 @@ def plans(veid: str, call: Call) -> List[Planned]:
         facts, doubts = Facts(), list(found.doubts) + said
         network = networks[veth.interface.ifname]
         lines = _lines(veid, found, veth, network, _tool(veth, files.node, facts), facts, doubts)
-        inputs_ = dict(files.files)
-        if network.depends:
-            inputs_[network.depends] = fingerprint(network.depends)
         live = bool(unnamed) or not veth.interface.mac or veth.interface not in named
-        result.append(Planned(_ready(veth.interface.host_ifname, lines, doubts, files.node), inputs_, facts.read, live))
+        result.append(Planned(_ready(veth.interface.host_ifname, lines, doubts, files.node),
+                              dict(files.files, **dict(network.inputs)), facts.read, live))
     return result
 
 
