@@ -6,19 +6,39 @@ port does not forward yet (field-notes.md, GARP).  arping would cost a second.
 import _socket
 import struct
 
-AF_PACKET, SOCK_RAW, SOCK_CLOEXEC = 17, 3, 0o2000000
+AF_UNIX, AF_PACKET, SOCK_DGRAM, SOCK_RAW, SOCK_CLOEXEC = 1, 17, 2, 3, 0o2000000
+SOL_SOCKET, SCM_RIGHTS = 1, 1
 ETH_P_ARP, ETH_P_IPV6 = 0x0806, 0x86dd
 
 
-def announce(address: str, mac: str, device: str) -> None:
-    """Send one frame on DEVICE that says that ADDRESS (IPv4 or IPv6) is at MAC.  Raise OSError."""
-    frame = frame_for(address, mac)
-    packet = _socket.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)
-    try:
-        packet.bind((device, 0))
-        packet.send(frame)
-    finally:
-        packet.close()
+class Sender:
+    """Sends frames, by one packet socket for all of them: `with Sender() as sender: sender.send(...)`."""
+
+    def __enter__(self) -> "Sender":
+        self.packet = _socket.socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0)
+        return self
+
+    def send(self, address: str, mac: str, device: str) -> None:
+        """Send one frame on DEVICE that says that ADDRESS (IPv4 or IPv6) is at MAC.  Raise OSError, ValueError."""
+        self.packet.sendto(frame_for(address, mac), (device, 0))
+
+    def __exit__(self, *exception: object) -> None:
+        """Let the kernel close the socket in its own time.
+
+        Whoever closes a packet socket last waits for an RCU grace period (packet_release, net/packet/af_packet.c), some
+        10 ms, twice what the rest of a start costs.  So it goes into a UNIX socket pair that holds itself (unix(7),
+        SCM_RIGHTS): nobody can reach that any more, and the kernel's own garbage collector closes all three.  A kernel
+        that collects at once (before 6.9) makes us wait as a close would have.
+        """
+        ours, theirs = _socket.socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC)
+        try:
+            fds = struct.pack("=ii", self.packet.fileno(), theirs.fileno())
+            ours.sendmsg([b"-"], [(SOL_SOCKET, SCM_RIGHTS, fds)])
+        except OSError:
+            pass  # too many in flight already: an ordinary close then
+        finally:
+            for sock in (self.packet, ours, theirs):
+                sock.close()
 
 
 def frame_for(address: str, mac: str) -> bytes:

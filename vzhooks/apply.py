@@ -51,8 +51,7 @@ class Job:
 
         Raise Expected after everything is as it was before; Broken after what is known to have been done is undone.
         """
-        old = journal.read(self.veid, self.device)
-        same_device = journal.same_device(self.veid, self.device)
+        old, same_device = journal.load(self.veid, self.device)
         self.known = {line.key for line in old} if same_device else set()
         lines, gone = plan.merged(new, old, same_device)
         journal.write(self.veid, self.device, gone + lines)

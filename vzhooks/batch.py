@@ -214,20 +214,27 @@ def _run_sysctl(commands: "Sequence[Command]", inside: Inside, timeout: float) -
 
 def _run_announce(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
     """`announce ADDRESS lladdr MAC dev DEVICE`: one frame, no process.  With `port DEVICE`: on Open vSwitch."""
-    for index, command in enumerate(commands):
-        words = command.text.split()
-        try:
-            if len(words) not in (6, 8) or words[2::2] != ["lladdr", "dev", "port"][:len(words) // 2 - 1]:
-                raise ValueError("'announce ADDRESS lladdr MAC dev DEVICE [port DEVICE]' is wanted")
-            if len(words) == 6:
-                announcement.announce(words[1], words[3], words[5])
-            else:
-                from vzhooks import ovs
-
-                ovs.announce(announcement.frame_for(words[1], words[3]), words[5], words[7], timeout)
-        except (OSError, ValueError) as error:
-            return Failure(index, str(error))
+    try:
+        with announcement.Sender() as sender:
+            for index, command in enumerate(commands):
+                try:
+                    _announce(command.text.split(), sender, timeout)
+                except (OSError, ValueError) as error:
+                    return Failure(index, str(error))
+    except OSError as error:
+        return Failure(0, str(error))
     return None
+
+
+def _announce(words: "List[str]", sender: announcement.Sender, timeout: float) -> None:
+    if len(words) == 6 and words[2::2] == ["lladdr", "dev"]:
+        sender.send(words[1], words[3], words[5])
+    elif len(words) == 8 and words[2::2] == ["lladdr", "dev", "port"]:
+        from vzhooks import ovs
+
+        ovs.announce(announcement.frame_for(words[1], words[3]), words[5], words[7], timeout)
+    else:
+        raise ValueError("'announce ADDRESS lladdr MAC dev DEVICE [port DEVICE]' is wanted")
 
 
 IP = ("ip", "ip -6", "ct ip", "ct ip -6")

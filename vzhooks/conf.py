@@ -71,6 +71,7 @@ class _Reader:
         self.conf = conf
         self.position = 0
         self.counted = (0, 1)  # a position and the number of its line
+        self.exports = False  # within the words of an `export`
 
     # Positions
 
@@ -119,7 +120,7 @@ class _Reader:
                     self.lose(self.position, "';' behind nothing")
                 self.take()
                 self.conf.variables.update(line)
-                line, ended = {}, True
+                line, ended, self.exports = {}, True, False
             elif char in " \t":
                 self.take()
             elif self.text.startswith("\\\n", self.position):
@@ -141,6 +142,7 @@ class _Reader:
         start = self.position
         if not line and self.text.startswith(("export ", "export\t"), start):
             self.position += len("export ")
+            self.exports = True
             while self.peek() in (" ", "\t"):
                 self.take()
         name = self.name()
@@ -153,7 +155,8 @@ class _Reader:
             self.lose(start, "'%s'" % shown(self.text[start:self.position]))
             return False
         earlier = line.get(name) or self.conf.get(name)
-        value, mistake = self.value(start, name, line)
+        # export is a command: all its words are expanded before it assigns the first
+        value, mistake = self.value(start, name, {} if self.exports else line)
         if appends and earlier and value is not None:
             value = None if earlier.value is None else earlier.value + value
             mistake = earlier.mistake
@@ -262,7 +265,8 @@ class _Reader:
     def skip_to(self, end: str, found: str) -> None:
         """Skip what we do not read, to the END that belongs to it, and raise _Found; nested parentheses count.
 
-        What is never closed, or could set another variable (`${A:=x}`, `$((A=1))`), leaves nothing certain.
+        What is never closed, could set another variable (`${A:=x}`, `$((A=1))`) or has quotes of its own (whose closing
+        ones we do not look for) leaves nothing certain.
         """
         start = self.position
         opening = {")": "(", "}": "{", "]": "["}.get(end)
@@ -275,5 +279,5 @@ class _Reader:
                 depth -= 1
             elif char == opening:
                 depth += 1
-        sets = any(mark in self.text[start:self.position] for mark in ("=", "++", "--"))
-        raise _Found(found, lost=depth > 0 or end != "`" and sets)
+        unclear = any(mark in self.text[start:self.position] for mark in ("=", "++", "--", "'", '"'))
+        raise _Found(found, lost=depth > 0 or end != "`" and unclear)

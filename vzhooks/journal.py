@@ -10,7 +10,7 @@ from vzhooks.errors import Expected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Sequence, Tuple
+    from typing import List, Sequence, Tuple
 
 
 def lock(veid: str) -> store.Lock:
@@ -50,21 +50,17 @@ def claimed() -> "List[str]":
 
 def read(veid: str, device: str) -> "List[plan.Line]":
     """The lines of a journal, [] where there is none of this boot.  Raise store.Unusable, plan.PlanError."""
-    return _load(veid, device)[1]
+    return load(veid, device)[0]
 
 
-def same_device(veid: str, device: str) -> bool:
-    """Whether DEVICE is the very interface of the journal, not one made anew under its name."""
-    return _load(veid, device)[0].get("ifindex") == facts.ifindex(device) != ""
-
-
-def _load(veid: str, device: str) -> "Tuple[Dict[str, str], List[plan.Line]]":
+def load(veid: str, device: str) -> "Tuple[List[plan.Line], bool]":
+    """The lines of a journal, and whether DEVICE is the very interface of it, not one made anew under its name."""
     path = _path(veid, device)
     stored = store.load(path)
     header = dict(stored[0]) if stored else {}
     if stored is None or header.get("boot") != paths.boot_id():
-        return {}, []
-    return header, plan.parse(stored[1], path)
+        return [], False
+    return plan.parse(stored[1], path), header.get("ifindex") == facts.ifindex(device) != ""
 
 
 def write(veid: str, device: str, lines: "Sequence[plan.Line]") -> None:

@@ -70,7 +70,7 @@ def read_trusted(path: str) -> "Optional[str]":
             raise Unusable("%s: not a file of ours (mode %o, owner %d)" % (path, status.st_mode, status.st_uid))
         chunks: List[bytes] = []
         while True:
-            chunk = os.read(fd, 1 << 20)
+            chunk = os.read(fd, 1 << 16)
             if not chunk:
                 return b"".join(chunks).decode("utf-8", "surrogateescape")
             chunks.append(chunk)

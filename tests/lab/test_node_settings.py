@@ -142,7 +142,7 @@ def test_a_conf_that_is_no_conf(node: Node, kind: str, found: str) -> None:
     assert result.returncode == 2 and found in result.stderr
 
 
-@pytest.mark.parametrize('veid', ['../../etc/passwd', '', '0', '101\n', '-h', '1 2', '٣'])
+@pytest.mark.parametrize('veid', ['../../etc/passwd', '', '0', '101\n', '-h', '1 2'])
 def test_a_veid_that_is_none(node: Node, veid: str) -> None:
     before = snapshot(node)
     for hook, code in (('external', 1), ('mount', 1), ('umount', 0)):

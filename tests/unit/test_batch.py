@@ -170,7 +170,9 @@ def test_the_path_of_a_sysctl_has_dots_within_a_name():
 
 def test_an_announcement_is_no_process_and_a_wrong_one_an_expected_failure(node, monkeypatch):
     sent = []
-    monkeypatch.setattr(announcement, "announce", lambda *words: sent.append(words))
+    monkeypatch.setattr(announcement.Sender, "__enter__", lambda self: self)  # a packet socket needs root
+    monkeypatch.setattr(announcement.Sender, "__exit__", lambda self, *exception: None)
+    monkeypatch.setattr(announcement.Sender, "send", lambda self, *words: sent.append(words))
     assert run(commands("announce 10.0.0.5 lladdr 00:18:51:a1:b2:c3 dev br0")) is None
     assert sent == [("10.0.0.5", "00:18:51:a1:b2:c3", "br0")]
     wanted = (0, "'announce ADDRESS lladdr MAC dev DEVICE [port DEVICE]' is wanted")
