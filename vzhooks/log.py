@@ -37,8 +37,9 @@ def printable(text: str) -> str:
 
 def _to_file(line: str) -> None:
     try:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW
-        fd = os.open(paths.rooted("/var/log/vzhooks.log"), flags, 0o600)
+        path = paths.rooted("/var/log/vzhooks.log")
+        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
         try:
             os.write(fd, line.encode())
         finally:
