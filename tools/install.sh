@@ -44,7 +44,10 @@ conf() {    # conf FILE
     case $1 in */vps.*) mode=0755 ;; esac
     mkdir -p "${target%/*}"
     if [ -e "$target" ] || [ -L "$target" ]; then
-        [ "$(cat "$1")" = "$(cat "$target")" ] && return
+        if [ "$(cat "$1")" = "$(cat "$target")" ]; then
+            chmod $mode "$target"
+            return
+        fi
         echo "install: /$1 is another one: kept, ours is $target.vzhooks-new" >&2
         target=$target.vzhooks-new
     fi

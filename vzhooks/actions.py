@@ -5,9 +5,9 @@ Libraries are imported only where a plan has to be made.
 import os
 import sys
 
-from vzhooks import apply, cache, journal, trace
+from vzhooks import apply, cache, journal, paths, trace
 from vzhooks.call import Call
-from vzhooks.errors import Expected
+from vzhooks.errors import Elsewhere, Expected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,12 +17,20 @@ if TYPE_CHECKING:
 
 def start(veid: str, call: Call, say: "Callable[[str], None]",
           show: "Optional[Callable[[str], None]]" = None) -> int:
-    """Set up the call's device, or every device of the container; return how many.  Raise Expected."""
+    """Set up the call's device, or every device of the container; return how many.
+
+    Raise Expected, or Elsewhere for a container of else_script.
+    """
     with journal.lock(veid):
         plans = _plans(veid, call, say)
         for ready in plans:
+            if ready.else_script:
+                raise Elsewhere(ready.else_script)
             for doubt in ready.doubts:
                 say(doubt)
+        for device in journal.devices(veid) if not call.device else []:
+            if device not in [ready.device for ready in plans]:
+                _stop_device(veid, device, say, show)  # taken out of NETIF since
         for ready in plans:
             if not os.path.isdir("/sys/class/net/" + ready.device):
                 raise Expected("CT %s: no interface %s on this node; the container does not run" % (veid, ready.device))
@@ -41,52 +49,77 @@ def _plans(veid: str, call: Call, say: "Callable[[str], None]") -> "List[cache.R
             say("CT %s: the cached plan is made anew; it was %s" % (veid, cached))
     planned = _planner().plans(veid, call)
     for one in planned:
-        if call.device and not one.live:
-            cache.save(veid, call.words, one.ready, one.inputs, one.facts)
+        if call.action in ("init", "addif") and not one.live:
+            kept = cache.save(veid, call.words, one.ready, one.inputs, one.facts)
+            if kept.startswith(cache.UNWRITABLE):
+                say("CT %s: the plan %s" % (veid, kept))
     trace.mark("plan made")
     return [one.ready for one in planned]
 
 
 def leave(veid: str, call: Call, say: "Callable[[str], None]") -> None:
-    """`delif`: the device is in no network any more; what its journal says is undone, and any bridge left."""
+    """`delif`: the device is in no network any more; what its journal says is undone, and any bridge left.
+
+    Raise Elsewhere for a container of else_script.
+    """
     with journal.lock(veid):
-        job = apply.Job(veid, call.device, say)
-        job.stop()
-        job.leave_bridge(call.vport == "ovs")
+        script = _planner().else_script(veid)
+        if script:
+            raise Elsewhere(script)
+        _stop_device(veid, call.device, say)
+        apply.Job(veid, call.device, say).leave_bridge(call.vport == "ovs")
 
 
 def stop(veid: str, say: "Callable[[str], None]", show: "Optional[Callable[[str], None]]" = None) -> int:
     """Undo what the journals of a container say, or, without any, its leftovers; return how many devices.
 
-    Trouble is said; raise Expected only for what keeps it from knowing what to do.
+    Raise Expected after all of it when something could not be undone.
     """
     with journal.lock(veid):
         devices = journal.devices(veid)
-        for device in devices:
-            apply.Job(veid, device, say, show).stop()
-        if not devices and _may_have_leftovers(veid):
-            apply.Job(veid, "", say, show).undo(_planner().leftovers(veid, journal.claimed()))
+        ended = [_stop_device(veid, device, say, show) for device in devices]
+        if not all(ended) or not devices and _may_have_leftovers(veid):
+            ended = [apply.Job(veid, "", say, show).undo(_planner().leftovers(veid, journal.claimed()))]
+        if not all(ended) or journal.devices(veid):
+            raise Expected("CT %s: not everything could be undone; the next start, stop or 'vzhook clean %s' tries "
+                           "again" % (veid, veid))
         return len(devices)
+
+
+def _stop_device(veid: str, device: str, say: "Callable[[str], None]",
+                 show: "Optional[Callable[[str], None]]" = None) -> bool:
+    """Undo one device's journal; False when that journal could not be read, so that nothing is known of it."""
+    try:
+        apply.Job(veid, device, say, show).stop()
+        return True
+    except Expected as error:
+        say(str(error))
+        journal.remove(veid, device)
+        return False
 
 
 def _may_have_leftovers(veid: str) -> bool:
     """False for a container that is known to have no address of ours (venet, stock): nothing is read then."""
-    verdict = cache.load(veid, cache.VALIDATED, "")
+    verdict = cache.load(veid, cache.VALIDATED, paths.container_conf(veid))
     return isinstance(verdict, str) or bool(verdict.addresses)
 
 
 def validate(veid: str, say: "Callable[[str], None]") -> None:
     """Before a container starts: raise ConfigError for mistakes that would stop it, and clean up an earlier life."""
-    verdict = cache.load(veid, cache.VALIDATED, "")
+    conf = paths.container_conf(veid)
+    verdict = cache.load(veid, cache.VALIDATED, conf)
     if isinstance(verdict, str):
         planned = _planner().validate(veid)
         verdict = planned.ready
-        cache.save(veid, "", verdict, planned.inputs, planned.facts)
+        cache.save(veid, conf, verdict, planned.inputs, planned.facts)
     for doubt in verdict.doubts:
         say(doubt)
     if journal.devices(veid):
         say("CT %s: the last stop left its network; cleaning up" % veid)
-        stop(veid, say)
+        try:
+            stop(veid, say)
+        except Expected as error:
+            say(str(error))  # the start itself will find out whether that is in its way
 
 
 def _planner() -> "ModuleType":

@@ -9,12 +9,15 @@ import os
 from vzhooks import batch, facts, journal, plan
 from vzhooks.batch import Broken, Command
 from vzhooks.errors import Expected
-from vzhooks.inside import Inside
+from vzhooks.inside import Inside, NoWay
 from vzhooks.process import TIMEOUT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Callable, List, Optional, Sequence, Set, Tuple
+
+
+SAME, ANOTHER, GONE = "same", "another", "gone"  # what became of the interface that a journal is about
 
 
 class Failed(Expected):
@@ -42,6 +45,7 @@ class Job:
         self.on_error = on_error
         self.inside = Inside(veid, device, ct_exec)
         self.known: Set[Tuple[str, str]] = set()
+        self.interface = SAME
         self.trusted: Optional[bool] = None
 
     # Setting up
@@ -51,13 +55,16 @@ class Job:
 
         Raise Expected after everything is as it was before; Broken after what is known to have been done is undone.
         """
-        old, same_device = journal.load(self.veid, self.device)
+        new = self._enter(new)
+        old = self._load()
+        same_device = self.interface == SAME
         self.known = {line.key for line in old} if same_device else set()
         lines, gone = plan.merged(new, old, same_device)
         journal.write(self.veid, self.device, gone + lines)
         done: List[plan.Line] = []
         try:
             self._undo(gone)
+            self.interface = SAME  # what is done from here on is done to this very device
             self._do(lines, done)
         except Broken:
             # What it did is unknown, and it may hang again: the journal keeps all, for the stop or the next start.
@@ -74,6 +81,25 @@ class Job:
         if gone:
             journal.write(self.veid, self.device, lines)
 
+    def _enter(self, lines: "Sequence[plan.Line]") -> "Sequence[plan.Line]":
+        """The lines that can be run here: before anything is done, make sure that the device is this container's."""
+        if any(line.place == "ct" for line in lines):
+            try:
+                self.inside.check()
+            except NoWay as error:
+                if self.on_error != "warn":
+                    raise
+                self.say(str(error))
+                return [line for line in lines if line.place != "ct"]
+        return lines
+
+    def _load(self) -> "List[plan.Line]":
+        """The journal's lines; from then on it is known what became of its device."""
+        lines, same = journal.load(self.veid, self.device)
+        if not same:
+            self.interface = ANOTHER if os.path.isdir("/sys/class/net/" + self.device) else GONE
+        return lines
+
     def _do(self, lines: "Sequence[plan.Line]", done: "List[plan.Line]") -> None:
         """Run lines, adding each to DONE when it is done.  Raise Failed or Broken at the first that fails."""
         batches = batch.split([Command(line.place, line.command, line.may_fail, line.origin) for line in lines])
@@ -89,55 +115,57 @@ class Job:
                 continue
             on_node, in_ct = batch.run_side_by_side(together, beside, self.inside, self.timeout)
             try:
-                self._finish(together, ours, batch.judge(together, self.inside, self.timeout, on_node), done)
+                self._finish(together, ours, batch.run(together, self.inside, self.timeout, on_node), done)
             except Expected:
                 done += theirs  # as far as it came; what was not done is not there to be undone
                 raise
-            self._finish(beside, theirs, batch.judge(beside, self.inside, self.timeout, in_ct), done)
+            self._finish(beside, theirs, batch.run(beside, self.inside, self.timeout, in_ct), done)
 
     def _prepare(self, commands: "Sequence[Command]") -> None:
-        """What has to be so before commands run."""
-        for command in commands:
-            if command.place == "ct":
-                self.inside.check()
-                break
+        """Show commands, and make room for the ports among them."""
         for command in commands:
             self._show(command)
             if command.tool == "ovs-vsctl" and (command.place, command.text) not in self.known:
                 from vzhooks import ovs  # only nodes with Open vSwitch pay for it
 
-                ovs.forget_stale(command, self.inside, self.timeout)
+                failure = ovs.forget_stale(command, self.inside, self.timeout)
+                if failure:
+                    self._settle(command, failure)
 
     def _finish(self, together: "List[Command]", lines: "List[plan.Line]", failure: "Optional[batch.Failure]",
                 done: "List[plan.Line]") -> None:
-        """Go on behind each failure that is none, to the end of the batch.  Raise Failed at the first that is one."""
+        """Go on behind each failure that is none, to the end of the batch.  Raise at the first that is one."""
         while failure:
             done += lines[:failure.index]
-            self._settle(together[failure.index], failure.message)
-            # A settled line may be another's: it is not among those that a rollback undoes.
-            together, lines = together[failure.index + 1:], lines[failure.index + 1:]
+            if self._settle(together[failure.index], failure):
+                done.append(lines[failure.index])
+            # What hung once would hang again: then the whole batch counts as failed.
+            behind = len(lines) if failure.unknown else failure.index + 1
+            together, lines = together[behind:], lines[behind:]
             failure = batch.run(together, self.inside, self.timeout) if together else None
         done += lines
 
-    def _settle(self, command: Command, said: str) -> None:
-        """A command failed: return when that is no failure, else raise Failed."""
+    def _settle(self, command: Command, failure: batch.Failure) -> bool:
+        """A command failed: return whether all is as it wanted nevertheless, or raise Failed, Broken or Conflict."""
         if command.may_fail:
-            return
+            return False
         if command.text.startswith("brctl addif "):
             bridge, device = command.text.split()[2:]
             if facts.master(device) == bridge:
-                return  # a second brctl addif is an error, a second `ip link set master` none
-        if command.place == "host" and command.text.startswith("ip route add "):
+                return True  # a second brctl addif is an error, a second `ip link set master` none
+        if command.place == "host" and command.text.startswith("ip route add ") and not failure.unknown:
             from vzhooks import conflict  # rare, and needs listings
 
             taken = conflict.settle(command.text, self.veid, self.device, self.timeout)
             if taken is not None:
                 if taken:
                     self.say(taken)
-                return
+                return True
+        failed = Failed(command, failure.message)
         if self.on_error != "warn":
-            raise Failed(command, said)
-        self.say(str(Failed(command, said)))
+            raise Broken(str(failed)) if failure.unknown else failed
+        self.say(str(failed))
+        return False
 
     def _undo_added(self, done: "Sequence[plan.Line]", old: "Sequence[plan.Line]") -> None:
         known = {line.key for line in old}
@@ -153,56 +181,61 @@ class Job:
 
     # Taking down
 
-    def stop(self) -> None:
-        """Undo what the journal says, and forget it.  Trouble is said, not raised.  The container's lock is held."""
-        try:
-            lines = journal.read(self.veid, self.device)
-        except Expected as error:
-            self.say(str(error))
-            lines = []
-        if self._undo(lines):
+    def stop(self) -> bool:
+        """Undo what the journal says, and forget it.  The container's lock is held.
+
+        Return False when something could not be undone: said, and kept in the journal for the next try.
+        Raise Unusable or PlanError for a journal that cannot be read.
+        """
+        left = self._undo(self._load())
+        if left:
+            journal.write(self.veid, self.device, left)
+        else:
             journal.remove(self.veid, self.device)
+        return not left
 
     def leave_bridge(self, ovs: bool) -> None:
         """Take the device out of whatever bridge it is in."""
-        commands = []
+        undo = []
         if facts.master(self.device):
-            commands.append(Command("host", "ip link set dev %s nomaster" % self.device, False, ""))
+            undo.append("ip link set dev %s nomaster" % self.device)
         if ovs:
-            commands.append(Command("host", "ovs-vsctl --if-exists del-port %s" % self.device, False, ""))
-        for command in commands:
-            for _, said in batch.run_forced([command], self.inside, self.timeout):
-                self.say(str(Failed(command, said)))
+            undo.append("ovs-vsctl --if-exists del-port %s" % self.device)
+        self.interface = SAME
+        self.undo([plan.Line("host", "", False, plan.Undo(command, False)) for command in undo])
 
     def undo(self, lines: "Sequence[plan.Line]") -> bool:
-        """Undo lines that no journal has (leftovers)."""
-        return self._undo(lines)
+        """Undo lines that no journal has."""
+        return not self._undo(lines)
 
-    def _undo(self, lines: "Sequence[plan.Line]") -> bool:
-        """Undo lines in reverse, going on behind what fails; False when it is unknown what was done."""
-        there = os.path.isdir("/sys/class/net/" + self.device)
-        commands = [Command(line.place, line.undo.command, line.undo.may_fail, line.origin)
-                    for line in reversed(lines) if line.undo and self._concerns(line.undo.command, line.place, there)]
-        certain = True
-        for together in batch.split(commands):
+    def _undo(self, lines: "Sequence[plan.Line]") -> "List[plan.Line]":
+        """Undo lines in reverse, going on behind what fails; return those that must be tried again."""
+        wanted = [line for line in reversed(lines) if line.undo and self._concerns(line.undo.command, line.place)]
+        commands = {Command(line.place, line.undo.command, line.undo.may_fail, line.origin): line
+                    for line in wanted if line.undo}
+        again = []
+        for together in batch.split(list(commands)):
             for command in together:
                 self._show(command)
-            try:
-                for command, said in batch.run_forced(together, self.inside, self.timeout):
-                    if not command.may_fail:
-                        self.say("undo: %s" % Failed(command, said))
-            except Expected as error:
-                self.say("undo: %s" % error)
-                certain = False
-        return certain
+            for command, failure in batch.run_forced(together, self.inside, self.timeout):
+                if command.may_fail:
+                    continue
+                self.say("undo: %s" % Failed(command, failure.message))
+                # What ip cannot remove is not there any more; of others that is not certain.
+                if failure.unknown or command.tool not in batch.IP:
+                    again.append(commands[command])
+        return again[::-1]
 
-    def _concerns(self, command: str, place: str, there: bool) -> bool:
-        """Whether there is still something to undo: what was on a device went with it (vzctl-protocol.md, stop)."""
+    def _concerns(self, command: str, place: str) -> bool:
+        """Whether there is still something to undo: what was on a device went with it (vzctl-protocol.md, stop), and
+        another device of its name may be another container's.
+        """
         if place == "ct":
-            return there and self._is_ours()
-        return there or not (command.startswith(("ip ", "sysctl "))
-                             and ("dev %s " % self.device in command + " "
-                                  or ".%s." % self.device.replace(".", "/") in command))
+            return self.interface == SAME and self._is_ours()
+        if self.interface == SAME or not (self.device in command.split()
+                                          or ".%s." % self.device.replace(".", "/") in command):
+            return True
+        return self.interface == GONE and not command.startswith(("ip ", "sysctl ", "brctl "))
 
     def _is_ours(self) -> bool:
         if self.trusted is None:

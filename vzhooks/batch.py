@@ -6,6 +6,7 @@ names none (field-notes.md, Tools): then the rest is run line by line to find it
 from vzhooks import announcement, facts, process
 from vzhooks.errors import Expected
 from vzhooks.inside import MARK, Inside, batch_text
+from vzhooks.names import DIGITS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,13 +40,14 @@ class Command:
 
 
 class Failure:
-    """A command that failed: its index among those given, and what was said about it."""
+    """A command that failed: its index among those given, what was said, and whether it is unknown what it did."""
 
-    __slots__ = ("index", "message")
+    __slots__ = ("index", "message", "unknown")
 
-    def __init__(self, index: int, message: str) -> None:
+    def __init__(self, index: int, message: str, unknown: bool = False) -> None:
         self.index = index
         self.message = message
+        self.unknown = unknown
 
 
 def split(commands: "Sequence[Command]") -> "List[List[Command]]":
@@ -60,56 +62,70 @@ def split(commands: "Sequence[Command]") -> "List[List[Command]]":
     return batches
 
 
-def run(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
+def run(commands: "Sequence[Command]", inside: Inside, timeout: float,
+        first: "Optional[process.Result]" = None) -> "Optional[Failure]":
     """Run commands of one tool; return the first failure (behind it nothing was run), None when all went well.
 
-    Raise Broken when a process could not be started or did not end.
+    FIRST is the result of an ip batch that was run already, side by side with another.
     """
     tool = commands[0].tool
-    runner = RUNNERS.get(tool)
-    if runner:
-        return runner(commands, inside, timeout)
+    try:
+        if tool in IP:
+            return _judge(commands, inside, timeout, first)
+        if tool in RUNNERS:
+            return RUNNERS[tool](commands, inside, timeout)
+    except Expected as error:
+        return Failure(0, str(error), isinstance(error, Broken))
     for index, command in enumerate(commands):
-        result = _process(command.text.split(), "", timeout)
+        try:
+            result = _process(command.text.split(), "", timeout)
+        except Expected as error:
+            return Failure(index, str(error), isinstance(error, Broken))
         if result.status != 0:
             return Failure(index, _said(result))
     return None
 
 
-def run_forced(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "List[Tuple[Command, str]]":
-    """Run all commands of one tool, whatever fails; return the failures with what was said.  Raise Broken."""
-    failures: List[Tuple[Command, str]] = []
+def run_forced(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "List[Tuple[Command, Failure]]":
+    """Run all commands of one tool, whatever fails; return those that failed."""
+    failures: List[Tuple[Command, Failure]] = []
     rest = list(commands)
     if commands[0].tool in IP:
-        result = _ip(rest, inside, timeout, force=True)
+        try:
+            result = _ip(rest, inside, timeout, force=True)
+        except Expected as error:
+            return [(command, Failure(0, str(error), True)) for command in rest]
         if result.status == 0:
             return []
-        failed = _failed_lines(result.errors)
-        failures = [(rest[index], message) for index, message in failed]
+        failed = _failed_lines(result.errors, len(rest))
+        failures = [(rest[one.index], one) for one in failed]
         if failed and not _unnamed(result.errors):
             return failures
         # A line that it could not parse ended it without being named; to do again what is undone does no harm.
-        rest = rest[failed[-1][0] + 1:] if failed else rest
+        rest = rest[failed[-1].index + 1:] if failed else rest
     while rest:
         failure = run(rest, inside, timeout)
         if failure is None:
             break
-        failures.append((rest[failure.index], failure.message))
+        failures.append((rest[failure.index], failure))
         rest = rest[failure.index + 1:]
     return failures
 
 
 def run_side_by_side(host: "Sequence[Command]", ct: "Sequence[Command]", inside: Inside,
-                     timeout: float) -> "List[process.Result]":
-    """Run an ip batch of the node and one inside at the same time; judge() says what their results mean."""
+                     timeout: float) -> "Sequence[Optional[process.Result]]":
+    """Run an ip batch of the node and one inside at the same time; run() says what their results mean.
+
+    Where they cannot be started there are no results, and run() will say why.
+    """
     children = []
     for commands, argv in ((host, ["ip"]), (ct, inside.argv)):
         options, lines = _ip_words(commands)
         children.append(process.Child(argv + options + ["-batch", "-"], batch_text(lines)))
     try:
         return process.run_all(children, timeout)
-    except OSError as error:
-        raise Broken("ip: %s" % error.strerror) from None
+    except (OSError, Expected):
+        return None, None
 
 
 def independent(host: "Sequence[Command]", ct: "Sequence[Command]") -> bool:
@@ -119,15 +135,15 @@ def independent(host: "Sequence[Command]", ct: "Sequence[Command]") -> bool:
                 for command in host)
 
 
-def judge(commands: "Sequence[Command]", inside: Inside, timeout: float,
-          first: "Optional[process.Result]" = None) -> "Optional[Failure]":
-    """Run an ip batch, unless FIRST is its result already, and find the line that failed.  Raise Broken."""
+def _judge(commands: "Sequence[Command]", inside: Inside, timeout: float,
+           first: "Optional[process.Result]") -> "Optional[Failure]":
+    """Run an ip batch, unless FIRST is its result already, and find the line that failed.  Raise Expected."""
     result = _ip(commands, inside, timeout, first=first)
     if result.status == 0:
         return None
-    failed = _failed_lines(result.errors)
+    failed = _failed_lines(result.errors, len(commands))
     if failed:
-        return Failure(*failed[0])
+        return failed[0]
     if len(commands) == 1:
         return Failure(0, _said(result))
     for index, command in enumerate(commands):
@@ -158,13 +174,17 @@ def _ip_words(commands: "Sequence[Command]") -> "Tuple[List[str], List[str]]":
     return options, [command.text[skip:] for command in commands]
 
 
-def _failed_lines(errors: str) -> "List[Tuple[int, str]]":
-    """The lines that an `ip -batch` names as failed, each with what was said above it."""
+def _failed_lines(errors: str, count: int) -> "List[Failure]":
+    """The lines of COUNT that an `ip -batch` names as failed, each with what was said above it.
+
+    What a container's own ip prints is its owner's: a number that cannot be one is text like any other.
+    """
     found = []
     said: List[str] = []
     for row in errors.splitlines():
-        if row.startswith(MARK):
-            found.append((int(row[len(MARK):]) - 1, " ".join(said)))
+        number = row[len(MARK):] if row.startswith(MARK) else ""
+        if number and len(number) < 9 and not set(number) - DIGITS and 1 <= int(number) <= count:
+            found.append(Failure(int(number) - 1, " ".join(said)))
             said = []
         else:
             said.append(row.strip())
@@ -219,7 +239,7 @@ def _run_announce(commands: "Sequence[Command]", inside: Inside, timeout: float)
             for index, command in enumerate(commands):
                 try:
                     _announce(command.text.split(), sender, timeout)
-                except (OSError, ValueError) as error:
+                except (OSError, ValueError, Expected) as error:
                     return Failure(index, str(error))
     except OSError as error:
         return Failure(0, str(error))
@@ -245,7 +265,6 @@ RUNNERS = {
     "sysctl": _run_sysctl,
     "announce": _run_announce,
 }
-RUNNERS.update((tool, judge) for tool in IP)
 
 
 def _process(argv: "List[str]", stdin: str, timeout: float) -> process.Result:

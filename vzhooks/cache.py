@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 # A file changed again within one tick of the kernel's clock (4 or 10 ms) would have the same times.
 TICK = 20_000_000  # ns
+UNWRITABLE = "cannot be written: "
 UNUSABLE = "unusable: "  # how the reason begins when a cache is not sound
 VALIDATED = "validated"  # in place of a device: the verdict of vps.mount, without a plan
 
@@ -22,7 +23,7 @@ VALIDATED = "validated"  # in place of a device: the verdict of vps.mount, witho
 class Ready:
     """A plan that can be carried out: its lines, what should be said, and [node]'s timeout, on_error, ct_exec."""
 
-    __slots__ = ("device", "lines", "doubts", "timeout", "on_error", "ct_exec", "addresses")
+    __slots__ = ("device", "lines", "doubts", "timeout", "on_error", "ct_exec", "addresses", "else_script")
 
     def __init__(self, device: str, lines: "Sequence[plan.Line]", doubts: "Sequence[str]", timeout: float,
                  on_error: str, ct_exec: str, addresses: str = "") -> None:
@@ -33,6 +34,7 @@ class Ready:
         self.on_error = on_error
         self.ct_exec = ct_exec
         self.addresses = addresses  # of the whole container, in VALIDATED only
+        self.else_script = ""  # who sets up this container's network instead of us
 
 
 def fingerprint(path: str) -> str:
@@ -73,8 +75,10 @@ def _judged(stored: "Tuple[List[Tuple[str, str]], str]", device: str, call: str,
             if what:
                 return what
     doubts = [value for key, value in stored[0] if key == "doubt"]
-    return Ready(device, plan.parse(stored[1], path), doubts, float(header["timeout"]), header["on_error"],
-                 header["ct_exec"], header["addresses"])
+    ready = Ready(device, plan.parse(stored[1], path), doubts, float(header["timeout"]), header["on_error"],
+                  header["ct_exec"], header["addresses"])
+    ready.else_script = header["else_script"]
+    return ready
 
 
 def save(veid: str, call: str, ready: Ready, inputs: "Dict[str, str]", live: "Dict[str, str]") -> str:
@@ -84,9 +88,10 @@ def save(veid: str, call: str, ready: Ready, inputs: "Dict[str, str]", live: "Di
     """
     newest = max((int(seen.rsplit(" ", 1)[1]) for seen in inputs.values() if seen != "missing"), default=0)
     if time.time() * 1e9 - newest < TICK:
-        return "a conf file is only just written"
+        return "is not kept: a conf file is only just written"
     header = [("vzhooks-cache", __version__), ("call", call), ("timeout", "%g" % ready.timeout),
-              ("on_error", ready.on_error), ("ct_exec", ready.ct_exec), ("addresses", ready.addresses)]
+              ("on_error", ready.on_error), ("ct_exec", ready.ct_exec), ("addresses", ready.addresses),
+              ("else_script", ready.else_script)]
     header += [("doubt", doubt) for doubt in ready.doubts]
     header += [("input", "%s = %s" % pair) for pair in inputs.items()]
     header += [("fact", "%s = %s" % pair) for pair in live.items()]
@@ -95,7 +100,7 @@ def save(veid: str, call: str, ready: Ready, inputs: "Dict[str, str]", live: "Di
         store.make_directory(paths.cache(veid))
         store.save(_path(veid, ready.device), header, plan.text(ready.lines))
     except (Expected, OSError) as error:
-        return "cannot be written: %s" % error
+        return UNWRITABLE + str(error)
     return ""
 
 

@@ -6,7 +6,7 @@ if TYPE_CHECKING:
 
 
 class Call:
-    """One call for one device.  action: init (legacy), addif (modern), run (by hand, or a hook without words)."""
+    """One call for one device.  action: init (legacy), addif (modern), every (without words), run (by hand)."""
 
     __slots__ = ("action", "device", "network", "network_type", "vport", "ifaceid", "mac")
 

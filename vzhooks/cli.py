@@ -6,7 +6,7 @@ from typing import List, Optional
 
 import click
 
-from vzhooks import __version__, actions, log, names, plan, planner, process, warming
+from vzhooks import __version__, actions, log, names, paths, plan, planner, process, warming
 from vzhooks.call import Call
 from vzhooks.errors import ConfigError, Expected
 
@@ -45,6 +45,7 @@ def vzhook() -> None:
 @click.option("--dry-run", is_flag=True, help="Show the commands, run none.")
 def run(veid: str, device: Optional[str], dry_run: bool) -> None:
     """Set a container's network up now, as vzctl start would, and show each command as it runs."""
+    must_exist(veid)
     if dry_run:
         show_plan(veid, device)
         return
@@ -66,6 +67,7 @@ def clean(veid: str) -> None:
 @click.option("--why", is_flag=True, help="Also say whether the next start uses the cached plan, and what it rests on.")
 def plan_(veid: str, device: Optional[str], why: bool) -> None:
     """Show the commands of a container's network."""
+    must_exist(veid)
     show_plan(veid, device)
     if why:
         for line in warming.explain(veid, device or ""):
@@ -80,16 +82,30 @@ def cache() -> None:
 @cache.command()
 def warm() -> None:
     """Make the plans of all containers now, as the boot unit does."""
-    troubles: List[str] = []
     veids = warming.containers()
+    mistakes: List[str] = []
+    others: List[str] = []
     with click.progressbar(veids, label="plans", file=sys.stderr) as progress:
         for veid in progress:
-            troubles += warming.warm(veid)
-    for trouble in troubles:
+            try:
+                others += warming.warm(veid)
+            except ConfigError as error:
+                mistakes += error.mistakes
+            except Expected as error:
+                others.append(str(error))
+    for trouble in dict.fromkeys(mistakes + others):  # one in vz.conf is every container's
         say(trouble)
-    click.echo("%d containers, %d mistakes or troubles" % (len(veids), len(troubles)))
-    if troubles:
-        sys.exit(FAILED)
+    click.echo("containers: %d, mistakes: %d, other troubles: %d"
+               % (len(veids), len(dict.fromkeys(mistakes)), len(others)))
+    if mistakes or others:
+        sys.exit(WRONG if mistakes else FAILED)
+
+
+def must_exist(veid: str) -> None:
+    """A typing error in a VEID must not look like a container without a network."""
+    path = paths.container_conf(veid)
+    if not os.path.lexists(path):
+        raise ConfigError(["%s:1: no such file; the conf of an existing container is wanted" % path])
 
 
 def show_plan(veid: str, device: Optional[str]) -> None:
@@ -101,27 +117,57 @@ def show_plan(veid: str, device: Optional[str]) -> None:
 
 def show(command: str) -> None:
     """Each command as it runs, as wg-quick does."""
-    click.echo("[#] " + command)
+    quietly("[#] " + command, False)
 
 
 def say(message: str) -> None:
-    click.echo(message, err=True)
+    """A warning or an error."""
+    quietly(message, True)
+
+
+def quietly(message: str, err: bool) -> None:
+    """Print, but never let a reader who has gone, or a full disk, stop the work halfway."""
+    try:
+        click.echo(message, err=err)
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2 if err else 1)
 
 
 def main(arguments: Optional[List[str]] = None) -> None:
     """The program.  Exit codes: 0 done, 1 failed or drift, 2 usage or configuration."""
     os.umask(0o077)
     process.close_inherited()
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # closed by the caller
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115 (for the rest of the process)
     if locale.getpreferredencoding().lower() in ("ascii", "ansi_x3.4-1968", "us-ascii"):
         os.environ["LC_ALL"] = "C.UTF-8"  # click before 8.1 refuses to run on Python 3.6 without (its documentation)
+    sys.exit(_outcome(arguments))
+
+
+def _outcome(arguments: Optional[List[str]]) -> int:
+    """Run the command line and return its exit code."""
     try:
         vzhook.main(args=arguments, prog_name="vzhook", standalone_mode=True)
+    except SystemExit as end:
+        return _flushed(end.code if isinstance(end.code, int) else int(bool(end.code)))
     except ConfigError as error:
         say(str(error))
-        sys.exit(WRONG)
+        return _flushed(WRONG)
     except Expected as error:
         say(str(error))
-        sys.exit(FAILED)
+    except PermissionError as error:
+        say("%s: %s; this is for root" % (error.filename or "vzhook", error.strerror))
     except OSError as error:
         say("%s: %s" % (error.filename or "vzhook", error.strerror))
-        sys.exit(FAILED)
+    return _flushed(FAILED)
+
+
+def _flushed(code: int) -> int:
+    """The exit code, 1 when what was printed did not arrive."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter would fail once more at its end
+        return code or FAILED
+    return code

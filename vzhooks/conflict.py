@@ -4,7 +4,7 @@ Ours and this container's: nothing to do.  An old script's (`proto boot`, otherw
 container's: an error that names both.  Anybody else's: an error that names the route.
 """
 import os
-from typing import Optional, Tuple
+from typing import List, Optional, Tuple
 
 from vzhooks import journal, kernel, paths, process, store
 from vzhooks.errors import Expected
@@ -18,18 +18,22 @@ def settle(command: str, veid: str, device: str, timeout: float) -> Optional[str
     """Given a failed `ip route add PREFIX dev DEV ...`, return what should be said ("" for nothing) when the route is
     as wanted now, None when there is no such route, so that the failure was another.  Raise Conflict.
     """
-    words = command.split()
+    with store.Lock(paths.run("node")):  # two containers must not take the same route over
+        return _settle(command.split(), veid, device, timeout)
+
+
+def _settle(words: List[str], veid: str, device: str, timeout: float) -> Optional[str]:
     prefix = words[3]
     wanted = dict(zip(words[4::2], words[5::2]))
     found = kernel.routes(prefix)
     if not found:
         return None
     route = found[0]
+    holder = _holder(prefix, veid, device)
+    if holder and holder[0] != veid and _runs(*holder):
+        raise Conflict("%s belongs to CT %s as well as to CT %s: the node has '%s'"
+                       % (prefix, holder[0], veid, route.row))
     if route.ours:
-        holder = _holder(prefix, veid, device)
-        if holder and holder[0] != veid and _runs(*holder):
-            raise Conflict("%s belongs to CT %s as well as to CT %s: the node has '%s'"
-                           % (prefix, holder[0], veid, route.row))
         if holder:
             _release(holder[0], holder[1], prefix, locked=holder[0] == veid)
         if route.device == wanted["dev"]:

@@ -156,6 +156,6 @@ READERS: "Dict[str, Callable[[str], str]]" = {
     "mac": lambda name: _file(SYS % name + "address"),
     "master": master,
     "openvswitch": lambda name: "runs" if os.path.exists("/var/run/openvswitch/db.sock") else "",
-    "first port": first_port,
+    "first_port": first_port,
     "offloads": offloads,
 }

@@ -54,7 +54,7 @@ def _external(veid: str, words: "List[str]", say: "Callable[[str], None]") -> st
         # vznetcfg hands its words on unquoted, so a network's name may arrive in pieces
         call = Call("addif", names.interface(words[1]), " ".join(words[2:]), os.environ)
     elif not words:
-        call = Call("run")
+        call = Call("every")
     else:
         raise Expected("%s: %s" % (" ".join(words), USAGE))
     count = actions.start(veid, call, say)
@@ -94,8 +94,11 @@ def _run(hook: "Callable[[str, List[str], Callable[[str], None]], str]", words: 
     except Elsewhere as elsewhere:
         log.write(log.INFO, "CT %s has none of our variables: %s" % (veid, elsewhere.script))
         os.umask(mask)
-        process.become(elsewhere.script, words, inherited)
-    except (Expected, ValueError) as error:
+        try:
+            process.become(elsewhere.script, words, inherited)
+        except OSError as error:
+            say("%s: %s" % (elsewhere.script, error.strerror), log.ERROR)
+    except Expected as error:
         say(str(error), log.ERROR)
     except OSError as error:
         say("%s: %s" % (error.filename or "CT " + veid, error.strerror), log.ERROR)

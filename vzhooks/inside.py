@@ -22,19 +22,19 @@ def batch_text(lines: "Sequence[str]") -> str:
     return "".join(line + "\n" for line in lines)
 
 
+class NoWay(NotThere):
+    """The container may well be there, but the node's settings leave no way inside."""
+
+
 class Inside:
     """The inside of container VEID behind DEVICE, entered as CT_EXEC (auto, netns, vzctl) says."""
 
     def __init__(self, veid: str, device: str, ct_exec: str = "auto") -> None:
         self.veid = veid
         self.device = device
-        named = netns.has_name(veid)
-        if ct_exec == "netns" and not named:
-            self.trouble: Optional[str] = "its network namespace has no name here, and ct_exec is netns; " \
-                                            "ct_exec = auto in vzhooks.conf goes through 'vzctl exec'"
-        else:
-            self.trouble = None
-        self.by_vzctl = ct_exec == "vzctl" or not named
+        self.ct_exec = ct_exec
+        self.named = netns.has_name(veid)
+        self.by_vzctl = ct_exec == "vzctl" or not self.named
 
     @property
     def argv(self) -> "List[str]":
@@ -42,16 +42,22 @@ class Inside:
         return ["vzctl", "exec", self.veid, "ip"] if self.by_vzctl else ["ip", "-n", self.veid]
 
     def check(self) -> None:
-        """Nothing is done inside before it is certain that this is the container.  Raise NotThere."""
-        doubt = self.trouble
-        if not doubt and not self.by_vzctl:  # vzctl itself knows its containers
+        """Nothing is done before it is certain that DEVICE is this container's.  Raise NotThere, or NoWay."""
+        if self.ct_exec == "netns" and not self.named:
+            raise NoWay("CT %s: its network namespace has no name here, and ct_exec is netns; ct_exec = auto in "
+                        "vzhooks.conf goes through 'vzctl exec'" % self.veid)
+        doubt = None
+        if self.named:
             try:
                 doubt = netns.doubt(self.veid, self.device)
             except netns.Unknown:
-                from vzhooks import kernel  # the long way, on kernels without namespace ids
+                if not self.by_vzctl:
+                    from vzhooks import kernel  # the long way, on kernels without namespace ids
 
-                if kernel.peer_of(self.veid, self.device) is None:
-                    doubt = "the other end of %s is not in its network namespace" % self.device
+                    if kernel.peer_of(self.veid, self.device) is None:
+                        doubt = "the other end of %s is not in its network namespace" % self.device
+        elif netns.names_are_given():
+            doubt = "it has no network namespace, as other containers of this node have; it does not run"
         if doubt:
             raise NotThere("CT %s: %s" % (self.veid, doubt))
 

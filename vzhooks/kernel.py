@@ -65,7 +65,9 @@ def links_inside(veid: str) -> List[Link]:
         name, _, peer = words[1].rstrip(":").partition("@if") if len(words) > 1 else ("", "", "")
         try:
             names.interface(name)
-            found.append(Link(name, int(words[0].rstrip(":")), int(peer), names.mac(values.get("link/ether", ""))))
+            index = names.number(words[0].rstrip(":"), 1, 2 ** 31 - 1)
+            found.append(Link(name, index, names.number(peer, 1, 2 ** 31 - 1),
+                              names.mac(values.get("link/ether", ""))))
         except ValueError:
             continue  # no veth, or a name that we would not use
     return found
@@ -75,7 +77,7 @@ def peer_of(veid: str, device: str) -> Optional[Link]:
     """The interface inside whose other end is DEVICE."""
     try:
         index, inside = _socket.if_nametoindex(device), netns.peer_index(device)
-    except OSError:
+    except (OSError, netns.Unknown):
         return None
     for link in links_inside(veid):
         if link.peer == index and link.number == inside:
@@ -89,12 +91,18 @@ def ip_sets_master() -> bool:
     return " master " in result.output + result.errors
 
 
-def name_of(index: int) -> str:
-    """The node's interface of that index, "" where there is none."""
+def device_of(veid: str, link: Link) -> str:
+    """The node's interface whose other end is LINK, "" where that is not certain.
+
+    The container's owner can make a row of any numbers (a forged `ip`, a namespace within): the node's kernel decides.
+    """
     try:
-        return _socket.if_indextoname(index)
-    except OSError:
-        return ""
+        name = _socket.if_indextoname(link.peer)
+        if netns.has_name(veid) and netns.peer_index(name) == link.number and netns.doubt(veid, name) is None:
+            return name
+    except (OSError, netns.Unknown):
+        pass
+    return ""
 
 
 def _protocol_names() -> Dict[str, str]:

@@ -162,7 +162,7 @@ class _Builder:
         mtu = self.single("VETH_MTU", interface, index, "number")
         families = {address.family for address in addresses}
         low = 1280 if 6 in families else 68  # RFC 8200, RFC 791
-        sizes = self.each(mtu, lambda word, _: values.number(word, low, 65535))
+        sizes = self.each(mtu, lambda word, _: names.number(word, low, 65535))
         veth = Veth(interface, bridge, where, tuple(addresses), (), self.ct0(interface, index),
                     sizes[0] if sizes else 0, mtu.where if mtu else "")
         return veth._replace(gateways=self.gateways(veth, index))

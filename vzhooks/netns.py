@@ -8,7 +8,7 @@ import _socket  # the socket module imports enum and selectors, five times the c
 import os
 import struct
 
-from vzhooks import paths
+from vzhooks import names, paths
 
 AF_NETLINK, NETLINK_ROUTE, SOCK_RAW, SOCK_CLOEXEC = 16, 0, 3, 0o2000000
 RTM_GETLINK, RTM_GETNSID = 18, 90
@@ -28,6 +28,14 @@ class Unknown(Exception):
 def has_name(veid: str) -> bool:
     """Whether the container's namespace has a name at all; on the 2.6.32 vz kernel it has none."""
     return os.path.exists(paths.netns(veid))
+
+
+def names_are_given() -> bool:
+    """Whether this node's containers have named namespaces; one without a name does not run then."""
+    try:
+        return any(names.is_veid(name) for name in os.listdir(os.path.dirname(paths.netns("1"))))
+    except OSError:
+        return False
 
 
 def doubt(veid: str, device: str) -> "Optional[str]":

@@ -15,7 +15,7 @@ class Network(NamedTuple):
     bridge: str
     vport: bool = False  # an Open vSwitch port, as VPORT_TYPE=ovs wants it
     external_ids: str = ""  # KEY=VALUE words for it
-    inputs: Tuple[Tuple[str, str], ...] = ()  # the file that the answer comes from, and its fingerprint before
+    inputs: Tuple[Tuple[str, str], ...] = ()  # the files that the answer comes from, and their fingerprints before
 
 
 def network_of(veid: str, interface: Interface, call: Call) -> Network:
@@ -29,8 +29,10 @@ def network_of(veid: str, interface: Interface, call: Call) -> Network:
     if kind == "bridge":
         bridge, inputs = name, ()
     else:
-        path = paths.rooted("/etc/libvirt/qemu/networks/%s.xml" % name)
-        inputs = ((path, fingerprint(path)),)
+        # what is defined, and what is live
+        files = [paths.rooted(directory + "/%s.xml" % name)
+                 for directory in ("/etc/libvirt/qemu/networks", "/var/run/libvirt/network")]
+        inputs = tuple((path, fingerprint(path)) for path in files)
         bridge = _bridge_of(name)
     try:
         names.interface(bridge)
@@ -67,5 +69,5 @@ def _sound_mac(text: str) -> str:
 
 def offload_words(bridge: str, device: str, facts: Facts) -> List[str]:
     """The offload settings of a bridge's first port, for `ethtool -K DEVICE`; [] where there is none to copy from."""
-    first = facts.get("first port", bridge)
+    first = facts.get("first_port", bridge)
     return facts.get("offloads", first).split() if first and first != device else []

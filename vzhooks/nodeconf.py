@@ -4,9 +4,10 @@ configparser knows no line numbers and stops at the first mistake, so the lines 
 `key = value`, `#` or `;` at the start of a line or behind a space for comments.
 """
 import os
+import stat
 from typing import Callable, Dict, List, NamedTuple, Tuple
 
-from vzhooks import values
+from vzhooks import names, values
 from vzhooks.mistakes import Mistake, shown
 from vzhooks.process import TIMEOUT
 
@@ -30,12 +31,14 @@ class NodeConf(NamedTuple):
 
 
 def _seconds(text: str) -> float:
-    return float(values.number(text, 1, 3600))
+    return float(names.number(text, 1, 3600))
 
 
 def _program(text: str) -> str:
-    if not text.startswith("/") or not os.access(text, os.X_OK):
+    if not text.startswith("/") or not os.path.isfile(text) or not os.access(text, os.X_OK):
         raise ValueError("the path of a program that can be run is wanted")
+    if os.stat(text).st_mode & stat.S_IWOTH:
+        raise ValueError("a program that not everybody can write to is wanted, since root runs it")
     return text
 
 

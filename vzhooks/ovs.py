@@ -1,9 +1,11 @@
 """What is special about Open vSwitch: ports that outlive their device, errors with exit code 0, announcements."""
-from typing import Optional
-
 from vzhooks import process
-from vzhooks.batch import Broken, Command, run_forced
+from vzhooks.batch import Command, Failure, run
 from vzhooks.inside import Inside
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Optional
 
 
 def is_bridge(name: str) -> bool:
@@ -14,17 +16,16 @@ def is_bridge(name: str) -> bool:
         return False
 
 
-def forget_stale(command: Command, inside: Inside, timeout: float) -> None:
+def forget_stale(command: Command, inside: Inside, timeout: float) -> "Optional[Failure]":
     """Before a device's first `add-port`: remove a port of that name, which is one of an earlier life.
 
     A veth that was deleted and made again leaves a port that looks sound and forwards nothing.  del-port and add-port
     as two commands cure it, in one transaction they do not (field-notes.md, OVS).
     """
     port = _port(command)
-    if port:
-        gone = Command("host", "ovs-vsctl --if-exists del-port " + port, False, command.origin)
-        for _, said in run_forced([gone], inside, timeout):
-            raise Broken("%s: %s" % (gone, said))
+    if port is None:
+        return None
+    return run([Command("host", "ovs-vsctl --if-exists del-port " + port, False, command.origin)], inside, timeout)
 
 
 def port_error(command: Command, timeout: float) -> str:
@@ -48,7 +49,7 @@ def announce(frame: bytes, bridge: str, port: str, timeout: float) -> None:
         raise OSError("ovs-ofctl packet-out: %s" % " ".join(result.errors.split()))
 
 
-def _port(command: Command) -> Optional[str]:
+def _port(command: Command) -> "Optional[str]":
     """The port of `ovs-vsctl [--may-exist] add-port BRIDGE PORT ...`."""
     words = command.text.split()
     return words[words.index("add-port") + 2] if "add-port" in words[:-2] else None

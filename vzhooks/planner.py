@@ -4,14 +4,14 @@ from typing import Dict, List, NamedTuple, Tuple
 from vzhooks import inputs, kernel, plan, render
 from vzhooks.cache import VALIDATED, Ready
 from vzhooks.call import Call
-from vzhooks.errors import ConfigError, Elsewhere, Expected
+from vzhooks.errors import ConfigError, Expected
 from vzhooks.facts import Facts
 from vzhooks.mistakes import Mistake
 from vzhooks.model import Container, Veth, container
 from vzhooks.netif import Interface
 from vzhooks.network import Network, network_of, offload_words
 from vzhooks.nodeconf import NodeConf
-from vzhooks.view import bridge_mistake, view
+from vzhooks.view import Attachment, bridge_mistake, view
 
 
 class Planned(NamedTuple):
@@ -34,6 +34,10 @@ def plans(veid: str, call: Call) -> List[Planned]:
     """
     files = inputs.read(veid)
     found = container(veid, files.conf, files.path, files.text, files.node)
+    if files.node.else_script and not found.custom and call.action != "run":
+        ready = _ready(call.device, [], list(found.doubts), files.node)
+        ready.else_script = files.node.else_script
+        return [Planned(ready, files.files, {}, False)]
     said: List[Mistake] = []
     unnamed = call.device and not any(veth.interface.host_ifname == call.device for veth in found.veths)
     if unnamed:
@@ -50,8 +54,6 @@ def plans(veid: str, call: Call) -> List[Planned]:
         networks[veth.interface.ifname] = network
     wanted = [veth for veth in veths if call.device in ("", veth.interface.host_ifname)]
     _refuse_mistakes(found, veths, Facts())
-    if files.node.else_script and not found.custom and call.action != "run":
-        raise Elsewhere(files.node.else_script)
     nameless = [veth.interface.ifname for veth in wanted if not veth.interface.host_ifname]
     if nameless:
         raise NoDevice("CT %s: NETIF gives no host_ifname for %s and the container does not run; name the device or "
@@ -82,6 +84,13 @@ def validate(veid: str) -> Planned:
     return Planned(ready, files.files, facts.read, False)
 
 
+def else_script(veid: str) -> str:
+    """The script that sets up this container's network instead of us, "" when that is ours to do."""
+    files = inputs.read(veid)
+    found = container(veid, files.conf, files.path, files.text, files.node)
+    return "" if found.custom else files.node.else_script
+
+
 def leftovers(veid: str, claimed: List[str]) -> List[plan.Line]:
     """Without a journal: what may be removed, which is our own routes to this container's addresses alone.
 
@@ -92,10 +101,11 @@ def leftovers(veid: str, claimed: List[str]) -> List[plan.Line]:
     addresses = {address.ip: address for veth in found.veths for address in veth.all_addresses}
     if not found.custom or not addresses:
         return []
+    held = {command.split()[3] for command in claimed if command.startswith("ip route add ")}
     lines = []
     for route in kernel.routes():
         command = "ip route add %s dev %s proto %s" % (route.prefix, route.device, kernel.PROTOCOL)
-        if route.ours and route.prefix in addresses and command not in claimed:
+        if route.ours and route.prefix in addresses and route.prefix not in held:
             undo = plan.Undo(command.replace(" add ", " del "), False)
             lines.append(plan.Line("host", command, False, undo, addresses[route.prefix].where))
     return lines
@@ -105,15 +115,24 @@ def _refuse_mistakes(found: Container, veths: List[Veth], facts: Facts) -> None:
     bridges = [bridge_mistake(veth, facts) for veth in veths] if found.custom else []
     mistakes = list(found.mistakes) + [mistake for mistake in bridges if mistake]
     if mistakes:
-        raise ConfigError([str(mistake) for mistake in mistakes])
+        raise ConfigError([str(mistake) for mistake in sorted(mistakes, key=_place)])
+
+
+def _place(mistake: Mistake) -> Tuple[str, int]:
+    path, _, line = mistake.where.rpartition(":")
+    return path, int(line) if line.isdigit() else 0
 
 
 def _lines(veid: str, found: Container, veth: Veth, network: Network, tool: str, facts: Facts,
            doubts: List[Mistake]) -> List[plan.Line]:
-    device = veth.interface.host_ifname
-    leave = _leave(veth, tool, facts) if veth.interface.modern else ()
+    interface = veth.interface
+    device = interface.host_ifname
+    attachment = Attachment("ovs" if network.vport else tool, _leave(veth, tool, facts) if interface.modern else (),
+                            network.external_ids,
+                            " ".join(offload_words(network.bridge, device, facts) if network.bridge else []))
     if found.custom:
-        seen = view(veth, tool, leave, facts, doubts)
+        ids = (attachment.external_ids + " external-ids:owner=vzhooks").strip()
+        seen = view(veth, attachment._replace(external_ids=ids), facts, doubts)
         if not seen.mac:
             link = kernel.peer_of(veid, device)
             seen = seen._replace(mac=link.mac if link else "")
@@ -121,10 +140,10 @@ def _lines(veid: str, found: Container, veth: Veth, network: Network, tool: str,
     if veth.bridge and not facts.get("kind", veth.bridge):
         doubts.append(Mistake(veth.bridge_where, "bridge %s, which this node has not" % veth.bridge,
                               "the name of a bridge of this node is wanted"))
-    return render.render("stock", veid=veid, veth={
-        "device": device, "where": veth.interface.where, "bridge": veth.bridge, "leave": leave, "modern":
-        veth.interface.modern, "tool": "ovs" if network.vport else tool, "external_ids": network.external_ids,
-        "offloads": " ".join(offload_words(network.bridge, device, facts) if network.bridge else [])})
+    # The stock script of the legacy generation is not stopped by a bridge that is not there.
+    return render.render("stock", veid=veid, veth=dict(
+        attachment._asdict(), device=device, where=interface.where, bridge=veth.bridge,
+        dash="" if interface.modern else "-"))
 
 
 def _leave(veth: Veth, tool: str, facts: Facts) -> Tuple[str, ...]:
@@ -152,9 +171,9 @@ def _named(veid: str, veth: Veth) -> Veth:
     if veth.interface.host_ifname:
         return veth
     for link in kernel.links_inside(veid):
-        if link.name == veth.interface.ifname:
-            interface = veth.interface._replace(host_ifname=kernel.name_of(link.peer),
-                                                mac=veth.interface.mac or link.mac)
+        device = kernel.device_of(veid, link) if link.name == veth.interface.ifname else ""
+        if device:
+            interface = veth.interface._replace(host_ifname=device, mac=veth.interface.mac or link.mac)
             return veth._replace(interface=interface)
     return veth
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import List, Optional, Sequence, Tuple
 
 END = "# end\n"
+NEW = ".new"  # a file that is being written; one name, so that what a killed writer left is overwritten
 LOCK_TIMEOUT = 60.0  # seconds; another vzhook at the same container ends long before
 
 
@@ -28,7 +29,7 @@ class Busy(Expected):
 
 def save(path: str, header: "Sequence[Tuple[str, str]]", body: str) -> None:
     """Write a file whole or not at all.  Raise OSError (disk full, read-only)."""
-    temporary = "%s.%d" % (path, os.getpid())
+    temporary = path + NEW
     content = "".join("%s %s\n" % pair for pair in header) + "\n" + body + END
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
     try:

@@ -36,9 +36,20 @@ def address(text: str, where: str) -> Address:
     length = _prefix(prefix, width) if slash else width
     if length is None:
         raise ValueError("a prefix of 1 to %d or a netmask is wanted behind the '/'" % width)
-    if found.is_multicast() or int(found) == 0 or found.is_loopback() or found == netaddr.IPAddress("255.255.255.255"):
-        raise ValueError("the address of one station is wanted, not a multicast, broadcast, loopback or zero address")
-    return Address(str(found), length, found.version, where)
+    made = Address(str(found), length, found.version, where)
+    if found.is_multicast() or found.is_loopback() or int(found) == 0 or _special(made):
+        raise ValueError("the address of one station is wanted, not a multicast, broadcast, loopback, network or "
+                         "reserved address")
+    return made
+
+
+def _special(made: Address) -> bool:
+    """Whether an IPv4 address is its network's own or broadcast address, or in 0/8 or 240/4 (RFC 6890)."""
+    if made.family == 6:
+        return False
+    network = netaddr.IPNetwork(str(made))
+    ends = (network.first, network.last) if made.prefix < 31 else ()
+    return int(made.ip.split(".")[0]) in (0, *range(240, 256)) or int(netaddr.IPAddress(made.ip)) in ends
 
 
 def plain_address(text: str, where: str) -> Address:
@@ -69,13 +80,6 @@ def _prefix(text: str, width: int) -> Optional[int]:
     except ValueError:
         return None
     return mask.netmask_bits() if mask.version == 4 and mask.is_netmask() and int(mask) else None
-
-
-def number(text: str, low: int, high: int) -> int:
-    """A decimal number from LOW to HIGH.  Raise ValueError."""
-    if not text or set(text) - frozenset("0123456789") or len(text) > 10 or not low <= int(text) <= high:
-        raise ValueError("a number from %d to %d is wanted" % (low, high))
-    return int(text)
 
 
 def choice(text: str, *choices: str) -> str:

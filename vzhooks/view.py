@@ -29,6 +29,9 @@ class View(NamedTuple):
     bridge_where: str
     tool: str  # what joins the bridge: ip, brctl or ovs
     leave: Tuple[str, ...]  # commands that first leave the bridge of an earlier life
+    external_ids: str  # words for an Open vSwitch port
+    offloads: str  # words of `ethtool -K`
+    dash: str  # "-" where a bridge that cannot be joined is no failure
     host_mac: str
     host_mac_before: str
     host_mtu: int
@@ -46,7 +49,16 @@ class View(NamedTuple):
         return self.bridge or self.device
 
 
-def view(veth: Veth, tool: str, leave: Tuple[str, ...], facts: Facts, doubts: List[Mistake]) -> View:
+class Attachment(NamedTuple):
+    """How a veth gets into its bridge: what joins it, what is left before, what an Open vSwitch port is told."""
+
+    tool: str
+    leave: Tuple[str, ...]
+    external_ids: str
+    offloads: str
+
+
+def view(veth: Veth, attachment: Attachment, facts: Facts, doubts: List[Mistake]) -> View:
     """Given a veth whose bridge exists, return what a template needs; DOUBTS gets what is to be said of the node."""
     interface = veth.interface
     host_mac = before = ""
@@ -57,12 +69,13 @@ def view(veth: Veth, tool: str, leave: Tuple[str, ...], facts: Facts, doubts: Li
         # A bridge takes its smallest port's MTU (canonical/lxd#11919): so the port takes the bridge's.
         host_mtu = bridge_mtu if bridge_mtu != DEFAULT_MTU else 0
         mtu = veth.mtu or (bridge_mtu if bridge_mtu < DEFAULT_MTU else 0)
-        doubts += _bridge_doubts(veth, tool, facts, bridge_mtu)
+        doubts += _bridge_doubts(veth, attachment.tool, facts, bridge_mtu)
     elif veth.mtu > DEFAULT_MTU:
         host_mtu = veth.mtu
     routed = not veth.bridge and bool(veth.all_addresses)
     return View(interface.host_ifname, interface.ifname, interface.where, interface.mac, veth.bridge,
-                veth.bridge_where, tool, leave, host_mac, before, host_mtu, mtu, veth.mtu_where or veth.bridge_where,
+                veth.bridge_where, attachment.tool, attachment.leave, attachment.external_ids, attachment.offloads, "",
+                host_mac, before, host_mtu, mtu, veth.mtu_where or veth.bridge_where,
                 veth.addresses, veth.all_addresses, veth.gateways, _ct0(veth, facts),
                 _sysctls(veth, facts) if routed else (),
                 _proxied(veth) if routed else ())
@@ -78,11 +91,11 @@ def _host_mac(veth: Veth, facts: Facts) -> Tuple[str, str]:
     """First octet fe, so that a bridge without a MAC of its own never takes the port's, which would be the lowest."""
     if facts.get("pinned", veth.bridge) == "yes":
         return "", ""
-    now = veth.interface.host_mac or facts.get("mac", veth.interface.host_ifname)
-    if veth.interface.host_mac.startswith("fe:") or not now:
+    # Without host_mac vzctl makes one up at each start; ours then follows the container's, which stays.
+    wanted = veth.interface.host_mac or veth.interface.mac
+    if veth.interface.host_mac.startswith("fe:") or not wanted:
         return "", ""
-    # A live one that has fe already is ours from an earlier run, whose journal knows what was before.
-    return "fe" + now[2:], "" if now.startswith("fe:") else now
+    return "fe" + wanted[2:], veth.interface.host_mac
 
 
 def _ct0(veth: Veth, facts: Facts) -> Tuple[Address, ...]:

@@ -4,7 +4,6 @@ from typing import List
 
 from vzhooks import cache, inputs, names, paths, planner
 from vzhooks.call import Call
-from vzhooks.errors import ConfigError, Elsewhere, Expected
 from vzhooks.model import container
 
 
@@ -34,24 +33,14 @@ def calls(veid: str) -> List[Call]:
 
 
 def warm(veid: str) -> List[str]:
-    """Make and keep a container's plans; return what stood in the way."""
-    troubles = []
-    try:
-        verdict = planner.validate(veid)
-        kept = cache.save(veid, "", verdict.ready, verdict.inputs, verdict.facts)
-        if kept:
-            troubles.append("CT %s: %s" % (veid, kept))
-        for call in calls(veid):
-            for one in planner.plans(veid, call):
-                if not one.live:
-                    cache.save(veid, call.words, one.ready, one.inputs, one.facts)
-    except ConfigError as error:
-        troubles += error.mistakes
-    except Expected as error:
-        troubles.append(str(error))
-    except Elsewhere:
-        pass  # another script's container
-    return troubles
+    """Make and keep a container's plans; return what stood in the way.  Raise ConfigError, Expected."""
+    verdict = planner.validate(veid)
+    kept = [cache.save(veid, paths.container_conf(veid), verdict.ready, verdict.inputs, verdict.facts)]
+    for call in calls(veid):
+        for one in planner.plans(veid, call):
+            if not one.live:
+                kept.append(cache.save(veid, call.words, one.ready, one.inputs, one.facts))
+    return ["CT %s: a plan %s" % (veid, reason) for reason in dict.fromkeys(kept) if reason]
 
 
 def explain(veid: str, device: str) -> List[str]:

@@ -241,7 +241,8 @@ def test_sigpipe_is_ignored(hn):
     hn.write('/etc/vz/conf/vps.mount', '#!/bin/sh\ngrep SigIgn /proc/$$/status\n', 0o755)
     hn.conf(101, '')
     ignored = int(hn.vzctl('start', 101).stdout.split()[1], 16)
-    assert ignored == 1 << (signal.SIGPIPE - 1)
+    # The rest of the mask is our caller's: make's children ignore two signals of the C library, too.
+    assert ignored & ((1 << 31) - 1) == 1 << (signal.SIGPIPE - 1)
 
 
 def test_output_goes_through_vzctl_to_its_stdout(hn):

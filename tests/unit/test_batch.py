@@ -64,7 +64,8 @@ def run(found, timeout=10.0):
 
 
 def forced(found, timeout=10.0):
-    return [(command.text, said) for command, said in batch.run_forced(found, inside.Inside("101", "v"), timeout)]
+    failures = batch.run_forced(found, inside.Inside("101", "v"), timeout)
+    return [(command.text, failure.message) for command, failure in failures]
 
 
 @pytest.mark.parametrize("text, wanted", [
@@ -122,9 +123,8 @@ def test_forced_a_failure_and_then_a_line_that_ends_the_batch_lose_nothing(node)
 
 
 def test_a_batch_that_does_not_end_is_broken_and_leaves_no_process(node):
-    with pytest.raises(batch.Broken) as caught:
-        run(commands("ip a", "ip hang"), timeout=0.3)
-    assert str(caught.value) == "ip -batch -: did not end within 0.3 s and was killed"
+    failure = batch.run(commands("ip a", "ip hang"), inside.Inside("101", "v"), 0.3)
+    assert failure.unknown and failure.message == "ip -batch -: did not end within 0.3 s and was killed"
     from tests.unit.test_process import gone
     pids = [int(row) for row in node.rows("pids")]
     assert len(pids) == 2 and all(gone(pid) for pid in pids)

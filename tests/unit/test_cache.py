@@ -77,7 +77,7 @@ def test_a_changed_fact_is_a_reason(conf, monkeypatch):
 def test_a_file_written_just_now_is_not_trusted(conf):
     with open(conf, "w") as file:
         file.write("A=3\n")
-    assert keep(conf) == "a conf file is only just written"
+    assert keep(conf) == "is not kept: a conf file is only just written"
 
 
 @pytest.mark.parametrize("spoil, found", [

@@ -76,7 +76,15 @@ def test_a_container_that_does_not_run_is_a_failure(vzhook, put):
                                     "CT 101: no interface nosuch101.0 on this node; the container does not run\n")
 
 
-def test_a_container_without_interfaces_is_done(vzhook):
+def test_a_container_that_does_not_exist_is_a_mistake(vzhook):
+    for verb in ("run", "plan"):
+        code, output, errors = vzhook(verb, "101")
+        assert (code, output) == (2, "") and errors.endswith(
+            "/etc/vz/conf/101.conf:1: no such file; the conf of an existing container is wanted\n")
+
+
+def test_a_container_without_interfaces_is_done(vzhook, put):
+    put("/etc/vz/conf/101.conf", "")
     assert vzhook("run", "101") == (0, "", "CT 101: NETIF names no interface; nothing to do\n")
     assert vzhook("clean", "101") == (0, "", "")
 

@@ -65,7 +65,7 @@ def test_an_odd_veid_is_refused_and_only_umount_says_so_with_0(hook, root, name,
     found, _, said = hook(name, veid=veid)
     assert found == code and len(said) == 1
     assert said[0].startswith("VEID ") and said[0].endswith("is wanted")
-    assert sorted(os.listdir(root)) == before
+    assert [name for name in sorted(os.listdir(root)) if name != "var"] == before  # var/log has what was said
 
 
 @pytest.mark.parametrize("words", [["init"], ["init", "veth"], ["addif"], ["delif"], ["stop"], ["init", "venet", "x"],

@@ -66,11 +66,11 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(path, monkeypatc
 
 
 def test_a_temporary_file_left_by_a_killed_run_is_no_obstacle_and_a_symlink_is_not_followed(path, tmp_path):
-    put("%s.%d" % (path, os.getpid()), "left over")
+    put(path + store.NEW, "left over")
     store.save(path, HEADER, "x\n")
     assert store.load(path)[1] == "x\n"
     other = tmp_path / "other"
-    os.symlink(str(other), "%s.%d" % (path, os.getpid()))
+    os.symlink(str(other), path + store.NEW)
     with pytest.raises(OSError):
         store.save(path, HEADER, "y\n")
     assert not other.exists() and store.load(path)[1] == "x\n"

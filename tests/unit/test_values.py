@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vzhooks import values
+from vzhooks import names, values
 
-STATION = "the address of one station is wanted, not a multicast, broadcast, loopback or zero address"
+STATION = "the address of one station is wanted, not a multicast, broadcast, loopback, network or reserved address"
 PREFIX4 = "a prefix of 1 to 32 or a netmask is wanted behind the '/'"
 PREFIX6 = "a prefix of 1 to 128 or a netmask is wanted behind the '/'"
 
@@ -77,10 +77,10 @@ def test_reach_is_the_network_of_the_mask(mine, other, wanted):
                                                                                                             None)])
 def test_a_number_is_decimal_and_within_its_limits(text, wanted):
     if wanted is not None:
-        assert values.number(text, 68, 65535) == wanted
+        assert names.number(text, 68, 65535) == wanted
         return
     with pytest.raises(ValueError) as caught:
-        values.number(text, 68, 65535)
+        names.number(text, 68, 65535)
     assert str(caught.value) == "a number from 68 to 65535 is wanted"
 
 
@@ -94,7 +94,7 @@ def test_an_address_has_one_form_or_is_a_value_error(text):
     try:
         found = values.address(text, "")
     except ValueError as error:
-        assert str(error).endswith(("is wanted", "is wanted behind the '/'", "or zero address"))
+        assert str(error).endswith(("is wanted", "is wanted behind the '/'", "or reserved address"))
     else:
         assert values.address(str(found), "") == found
         assert set(str(found)) <= set("0123456789abcdef.:/")
