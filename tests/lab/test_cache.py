@@ -94,7 +94,7 @@ def test_warm_makes_all_plans(node: Node) -> None:
     node.conf(UUID, bridged(UUID, '85.86.87.199/26', network='br0'))
     time.sleep(0.03)
     result = node.vzhook('cache', 'warm', check=False)
-    assert result.returncode == 1 and '5 containers, 1 mistakes or troubles' in result.stdout
+    assert result.returncode == 2 and 'containers: 5, mistakes: 1, other troubles: 0' in result.stdout
     assert "104.conf:3: VETH_IP_ADDRESS: '85.86.87.300/26'" in result.stderr
     made = node.run(['find', node.path('/var/cache/vzhooks'), '-name', '*.plan']).stdout.split()
     assert len([path for path in made if 'validated' not in path]) == 4
