@@ -12,10 +12,7 @@ from tests.bench.place import hooks_python
 LABELS = {kind.key: kind.label for kind in (Ours, Cold, Shell, Cni, CniGone, Floor)}
 
 
-class Results:
-    """Everything that a run has found; parts that were not run are empty."""
-
-    WHAT_IS_LEFT = '''
+WHAT_IS_LEFT = '''
 What is left in a warm start, on a quiet machine: a bare Python (`python3 -IS`, about 6 ms), our twenty small modules (2.5),
 two `ip` side by side (3.5), everything else (1.5: cached plan, lock, journal, two netlink questions, one frame an address,
 syslog). So CNI's compiled plugin, whose whole ADD is about 7 ms, stays out of reach of a Python start; several veths are as
@@ -24,7 +21,10 @@ three times.
 '''
 
 
-def __init__(self, rounds: int, series: Series) -> None:
+class Results:
+    """Everything that a run has found; parts that were not run are empty."""
+
+    def __init__(self, rounds: int, series: Series) -> None:
         self.rounds = rounds
         self.series = series
         self.exec_ms = 0.0
