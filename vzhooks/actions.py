@@ -99,9 +99,9 @@ def _stop_device(veid: str, device: str, say: "Callable[[str], None]",
 
 
 def _may_have_leftovers(veid: str) -> bool:
-    """False for a container that is known to have no address of ours (venet, stock): nothing is read then."""
+    """False for a container that is known not to be ours, or without veths: nothing is read then."""
     verdict = cache.load(veid, cache.VALIDATED, paths.container_conf(veid))
-    return isinstance(verdict, str) or bool(verdict.addresses)
+    return isinstance(verdict, str) or bool(verdict.devices)
 
 
 def validate(veid: str, say: "Callable[[str], None]") -> None:

@@ -23,17 +23,17 @@ VALIDATED = "validated"  # in place of a device: the verdict of vps.mount, witho
 class Ready:
     """A plan that can be carried out: its lines, what should be said, and [node]'s timeout, on_error, ct_exec."""
 
-    __slots__ = ("device", "lines", "doubts", "timeout", "on_error", "ct_exec", "addresses", "else_script")
+    __slots__ = ("device", "lines", "doubts", "timeout", "on_error", "ct_exec", "devices", "else_script")
 
     def __init__(self, device: str, lines: "Sequence[plan.Line]", doubts: "Sequence[str]", timeout: float,
-                 on_error: str, ct_exec: str, addresses: str = "") -> None:
+                 on_error: str, ct_exec: str, devices: str = "") -> None:
         self.device = device
         self.lines = list(lines)
         self.doubts = list(doubts)
         self.timeout = timeout
         self.on_error = on_error
         self.ct_exec = ct_exec
-        self.addresses = addresses  # of the whole container, in VALIDATED only
+        self.devices = devices  # of a container with our variables, in VALIDATED only
         self.else_script = ""  # who sets up this container's network instead of us
 
 
@@ -76,7 +76,7 @@ def _judged(stored: "Tuple[List[Tuple[str, str]], str]", device: str, call: str,
                 return what
     doubts = [value for key, value in stored[0] if key == "doubt"]
     ready = Ready(device, plan.parse(stored[1], path), doubts, float(header["timeout"]), header["on_error"],
-                  header["ct_exec"], header["addresses"])
+                  header["ct_exec"], header["devices"])
     ready.else_script = header["else_script"]
     return ready
 
@@ -90,7 +90,7 @@ def save(veid: str, call: str, ready: Ready, inputs: "Dict[str, str]", live: "Di
     if time.time() * 1e9 - newest < TICK:
         return "is not kept: a conf file is only just written"
     header = [("vzhooks-cache", __version__), ("call", call), ("timeout", "%g" % ready.timeout),
-              ("on_error", ready.on_error), ("ct_exec", ready.ct_exec), ("addresses", ready.addresses),
+              ("on_error", ready.on_error), ("ct_exec", ready.ct_exec), ("devices", ready.devices),
               ("else_script", ready.else_script)]
     header += [("doubt", doubt) for doubt in ready.doubts]
     header += [("input", "%s = %s" % pair) for pair in inputs.items()]

@@ -16,6 +16,16 @@ def is_bridge(name: str) -> bool:
         return False
 
 
+def is_our_port(name: str) -> bool:
+    """Whether Open vSwitch has a port of that name that we made (external-ids:owner=vzhooks)."""
+    try:
+        found = process.run(["ovs-vsctl", "--timeout=5", "--bare", "--columns=name", "find", "Interface",
+                             "name=" + name, "external_ids:owner=vzhooks"])
+    except process.MissingCommand:
+        return False
+    return found.status == 0 and found.output.strip() == name
+
+
 def forget_stale(command: Command, inside: Inside, timeout: float) -> "Optional[Failure]":
     """Before a device's first `add-port`: remove a port of that name, which is one of an earlier life.
 

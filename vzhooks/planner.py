@@ -1,7 +1,7 @@
 """From the conf files to the plan of each device: reads, models, looks at the node, renders.  Slow, needs libraries."""
 from typing import Dict, List, NamedTuple, Tuple
 
-from vzhooks import inputs, kernel, plan, render
+from vzhooks import inputs, kernel, ovs, plan, render
 from vzhooks.cache import VALIDATED, Ready
 from vzhooks.call import Call
 from vzhooks.errors import ConfigError, Expected
@@ -69,8 +69,8 @@ def plans(veid: str, call: Call) -> List[Planned]:
     return result
 
 
-def _ready(device: str, lines: List[plan.Line], doubts: List[Mistake], node: NodeConf, addresses: str = "") -> Ready:
-    return Ready(device, lines, [str(doubt) for doubt in doubts], node.timeout, node.on_error, node.ct_exec, addresses)
+def _ready(device: str, lines: List[plan.Line], doubts: List[Mistake], node: NodeConf, devices: str = "") -> Ready:
+    return Ready(device, lines, [str(doubt) for doubt in doubts], node.timeout, node.on_error, node.ct_exec, devices)
 
 
 def validate(veid: str) -> Planned:
@@ -79,8 +79,8 @@ def validate(veid: str) -> Planned:
     found = container(veid, files.conf, files.path, files.text, files.node)
     facts = Facts()
     _refuse_mistakes(found, list(found.veths), facts)
-    addresses = " ".join(address.ip for veth in found.veths for address in veth.all_addresses if found.custom)
-    ready = _ready(VALIDATED, [], list(found.doubts), files.node, addresses)
+    devices = " ".join(veth.interface.host_ifname or "?" for veth in found.veths if found.custom)
+    ready = _ready(VALIDATED, [], list(found.doubts), files.node, devices)
     return Planned(ready, files.files, facts.read, False)
 
 
@@ -92,22 +92,27 @@ def else_script(veid: str) -> str:
 
 
 def leftovers(veid: str, claimed: List[str]) -> List[plan.Line]:
-    """Without a journal: what may be removed, which is our own routes to this container's addresses alone.
+    """Without a journal: what may be removed, which is our own routes to this container's addresses and ports of its
+    devices alone.
 
     CLAIMED are the commands of all journals that exist.
     """
     files = inputs.read(veid)
     found = container(veid, files.conf, files.path, files.text, files.node)
-    addresses = {address.ip: address for veth in found.veths for address in veth.all_addresses}
-    if not found.custom or not addresses:
+    if not found.custom:
         return []
-    held = {command.split()[3] for command in claimed if command.startswith("ip route add ")}
     lines = []
-    for route in kernel.routes():
-        command = "ip route add %s dev %s proto %s" % (route.prefix, route.device, kernel.PROTOCOL)
+    addresses = {address.ip: address for veth in found.veths for address in veth.all_addresses}
+    held = {command.split()[3] for command in claimed if command.startswith("ip route add ")}
+    for route in kernel.routes() if addresses else []:
         if route.ours and route.prefix in addresses and route.prefix not in held:
-            undo = plan.Undo(command.replace(" add ", " del "), False)
-            lines.append(plan.Line("host", command, False, undo, addresses[route.prefix].where))
+            undo = "ip route del %s dev %s proto %s" % (route.prefix, route.device, kernel.PROTOCOL)
+            lines.append(plan.Line("host", "", False, plan.Undo(undo, False), addresses[route.prefix].where))
+    for interface in (veth.interface for veth in found.veths):
+        device = interface.host_ifname
+        if device and Facts().get("openvswitch", "") and not Facts().get("kind", device) and ovs.is_our_port(device):
+            undo = "ovs-vsctl --if-exists del-port " + device
+            lines.append(plan.Line("host", "", False, plan.Undo(undo, False), interface.where))
     return lines
 
 

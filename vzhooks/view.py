@@ -64,7 +64,7 @@ def view(veth: Veth, attachment: Attachment, facts: Facts, doubts: List[Mistake]
     host_mac = before = ""
     host_mtu, mtu = 0, veth.mtu
     if veth.bridge:
-        host_mac, before = _host_mac(veth, facts)
+        host_mac, before = _host_mac(veth, attachment.tool, facts)
         bridge_mtu = int(facts.get("mtu", veth.bridge))
         # A bridge takes its smallest port's MTU (canonical/lxd#11919): so the port takes the bridge's.
         host_mtu = bridge_mtu if bridge_mtu != DEFAULT_MTU else 0
@@ -87,9 +87,13 @@ def _proxied(veth: Veth) -> Tuple[Address, ...]:
     return tuple(one for one in neighbours if one.family == 6 and not one.ip.startswith("fe80:"))
 
 
-def _host_mac(veth: Veth, facts: Facts) -> Tuple[str, str]:
-    """First octet fe, so that a bridge without a MAC of its own never takes the port's, which would be the lowest."""
-    if facts.get("pinned", veth.bridge) == "yes":
+def _host_mac(veth: Veth, tool: str, facts: Facts) -> Tuple[str, str]:
+    """First octet fe, so that a bridge without a MAC of its own never takes the port's, which would be the lowest.
+
+    Open vSwitch takes the lowest, too, and sets it itself, so that its bridge looks pinned and is not; in the userspace
+    datapath the bridge even goes down for it and loses its routes.
+    """
+    if tool != "ovs" and facts.get("pinned", veth.bridge) == "yes":
         return "", ""
     # Without host_mac vzctl makes one up at each start; ours then follows the container's, which stays.
     wanted = veth.interface.host_mac or veth.interface.mac

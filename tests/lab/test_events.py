@@ -7,8 +7,11 @@ import pytest
 from tests.lab.confs import FIRST, UUID, bridged, host_ifname
 from tests.lab.network import INTERNET, Lab
 from tests.lab.node import Node
+from tests.lab.openvswitch import OpenVSwitch
 from tests.lab.snapshot import diff, snapshot
 
+# The lab's reboot makes the node's bridge anew, but no Open vSwitch.
+BOOTS_AGAIN = pytest.mark.parametrize('path', ['ip', 'vzctl exec'], indirect=True)
 VEID = {'legacy': '101', 'modern': UUID}
 
 
@@ -17,11 +20,33 @@ def generation(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
+@pytest.fixture(params=['ip', pytest.param('brctl', marks=pytest.mark.needs('brctl')),
+                        pytest.param('ovs', marks=pytest.mark.needs('root', 'ovs-vsctl')), 'vzctl exec'])
+def path(request: pytest.FixtureRequest) -> str:
+    """The ways to the kernel: what joins the bridge, how the inside is entered."""
+    return str(request.param)
+
+
 @pytest.fixture
-def node(lab: Lab, generation: str) -> Node:
-    node = lab.nodes['hn']
+def node(lab: Lab, generation: str, path: str) -> Node:
+    node = switched(lab) if path == 'ovs' else lab.nodes['hn']
+    if path == 'brctl':
+        node.write('/etc/vz/vzhooks.conf', '[node]\nbridge_tool = brctl\n')
+    elif path == 'vzctl exec':
+        node.write('/vz/no-netns-name', '')
     node.generation = generation
     node.write('/vz/generation', generation + '\n')
+    return node
+
+
+def switched(lab: Lab) -> Node:
+    """A node whose br0 is an Open vSwitch bridge with eth0 in it."""
+    node = lab.add_node('ovs', bridge=None)
+    node.install()
+    OpenVSwitch(node).add_bridge('br0')
+    node.run(['ovs-vsctl', 'add-port', 'br0', 'eth0'])
+    node.batch(['address flush dev eth0', 'address add 10.0.0.3/24 brd + dev br0',
+                'address add 2001:db8:1::3/64 dev br0 nodad', 'route replace default via 10.0.0.1 dev br0'])
     return node
 
 
@@ -164,6 +189,7 @@ def test_migration_moves_the_network(lab: Lab, node: Node, veid: str, generation
     assert diff(before_there, snapshot(other)) == ''
 
 
+@BOOTS_AGAIN
 def test_after_a_crash_of_the_node_the_next_start_works(lab: Lab, node: Node, veid: str) -> None:
     node.vzctl('start', veid)
     node.crash()
@@ -172,6 +198,7 @@ def test_after_a_crash_of_the_node_the_next_start_works(lab: Lab, node: Node, ve
     node.vzctl('stop', veid)
 
 
+@BOOTS_AGAIN
 def test_a_journal_of_an_earlier_boot_says_nothing(lab: Lab, node: Node, veid: str) -> None:
     node.vzctl('start', veid)
     journal = '/run/vzhooks/{}/{}.journal'.format(veid, host_ifname(veid))
