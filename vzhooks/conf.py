@@ -15,6 +15,7 @@ NAME = re.compile(r"[A-Za-z_0-9]+")
 ITSELF = {"": re.compile(r"[^\\$`'\" \t\n;|&<>()~:\0]+"), "'": re.compile(r"[^']+"), '"': re.compile(r'[^\\$`"\0]+')}
 ENDS_WORD = frozenset(" \t\n;")
 OPERATORS = frozenset("|&<>()")
+UNCLEAR = frozenset("='\"`${#\\\n;&|<>")  # within what is skipped: where it ends, or what it does, is not certain
 ONLY_ASSIGNMENTS = "only NAME=value is read from this file; nothing in it is run"
 LONGEST = 1 << 20  # characters of a value: as many as a file may have, not what `A=$A$A` could make of it
 # What bash has without being told, from its caller or by itself (bash(1), Shell Variables): unknown to us, not empty.
@@ -265,8 +266,8 @@ class _Reader:
     def skip_to(self, end: str, found: str) -> None:
         """Skip what we do not read, to the END that belongs to it, and raise _Found; nested parentheses count.
 
-        What is never closed, could set another variable (`${A:=x}`, `$((A=1))`) or has quotes of its own (whose closing
-        ones we do not look for) leaves nothing certain.
+        What is never closed, could set another variable (`${A:=x}`, `$((A=1))`), or has quotes, substitutions and
+        operators of its own (whose ends we do not look for) leaves nothing certain.
         """
         start = self.position
         opening = {")": "(", "}": "{", "]": "["}.get(end)
@@ -279,5 +280,6 @@ class _Reader:
                 depth -= 1
             elif char == opening:
                 depth += 1
-        unclear = any(mark in self.text[start:self.position] for mark in ("=", "++", "--", "'", '"'))
+        skipped = self.text[start:self.position]
+        unclear = bool(set(skipped) & UNCLEAR) or "++" in skipped or "--" in skipped
         raise _Found(found, lost=depth > 0 or end != "`" and unclear)
