@@ -53,7 +53,6 @@ install() {    # install [sudo]: the missing packages; one by one where they do 
     for package in $missing; do quietly "$@" "$package" || true; done
 }
 
-"$python" -c '' 2>/dev/null || die "$python does not run: install the package python3, or give another with PYTHON="
 tool=''
 for t in apt-get dnf yum; do command -v $t >/dev/null && { tool=$t; break; }; done
 find_missing
@@ -74,6 +73,8 @@ if [ -n "$missing" ]; then
     [ -z "$stop" ] || exit 1
     say "going on; the tests that need them are listed by name as left out" >&2
 fi
+
+"$python" -c '' 2>/dev/null || die "$python does not run: install the package python3, or give another with PYTHON="
 
 # --- .venv: made anew when the interpreter is another, filled when the requirements of setup.cfg have changed
 base=$("$python" -c 'import sys; print(sys.version.split()[0], sys.base_prefix)')
