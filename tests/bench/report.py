@@ -16,7 +16,7 @@ WHAT_IS_LEFT = '''
 What is left in a warm start, on a quiet machine: a bare Python (`python3 -IS`, about 6 ms), our twenty small modules (2.5),
 two `ip` side by side (3.5), everything else (1.5: cached plan, lock, journal, two netlink questions, one frame an address,
 syslog). So CNI's compiled plugin, whose whole ADD is about 7 ms, stays out of reach of a Python start; several veths are as
-many hook processes, because vzctl calls one for each; and half of a boot storm's CPU is Python's own start, which vps.mount
+many hook processes, because vzctl calls one for each; and half of a boot storm's CPU is Python and our modules coming up, which vps.mount
 doubles.
 '''
 
