@@ -51,7 +51,7 @@ def fresh(code, *options):
 
 
 def test_the_hooks_import_nothing_slow():
-    loaded = fresh("import vzhooks.hooks; print(*sys.modules)", "-IS")
+    loaded = fresh("import vzhooks.hooks, vzhooks.ovs; print(*sys.modules)", "-IS")  # ovs: on nodes with Open vSwitch
     bare = fresh("print(*sys.modules)", "-IS")
     assert "vzhooks.hooks" in loaded
     assert sorted(set(SLOW) & (set(loaded) - set(bare))) == []
@@ -92,3 +92,9 @@ def test_what_is_public_says_what_it_does(path):
 
 def last_line(node):
     return max(getattr(one, "lineno", 0) for one in ast.walk(node))
+
+
+def test_the_names_of_facts_are_single_words():
+    """A recorded fact is `WHAT NAME`; with a space in WHAT its plan would never be used again."""
+    from vzhooks import facts
+    assert [name for name in facts.READERS if " " in name or not name] == []
