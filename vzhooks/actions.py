@@ -79,7 +79,7 @@ def stop(veid: str, say: "Callable[[str], None]", show: "Optional[Callable[[str]
         devices = journal.devices(veid)
         ended = [_stop_device(veid, device, say, show) for device in devices]
         if not all(ended) or not devices and _may_have_leftovers(veid):
-            ended = [apply.Job(veid, "", say, show).undo(_planner().leftovers(veid, journal.claimed()))]
+            ended = [apply.Job(veid, "", say, show).undo(_planner().leftovers(veid))]
         if not all(ended) or journal.devices(veid):
             raise Expected("CT %s: not everything could be undone; the next start, stop or 'vzhook clean %s' tries "
                            "again" % (veid, veid))

@@ -153,7 +153,7 @@ class Job:
             bridge, device = command.text.split()[2:]
             if facts.master(device) == bridge:
                 return True  # a second brctl addif is an error, a second `ip link set master` none
-        if command.place == "host" and command.text.startswith("ip route add ") and not failure.unknown:
+        if command.place == "host" and command.text.startswith(journal.ROUTE) and not failure.unknown:
             from vzhooks import conflict  # rare, and needs listings
 
             taken = conflict.settle(command.text, self.veid, self.device, self.timeout)

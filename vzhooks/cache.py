@@ -65,15 +65,12 @@ def _judged(stored: "Tuple[List[Tuple[str, str]], str]", device: str, call: str,
     if header["call"] != call:
         return "called with '%s', made for '%s'" % (call, header["call"])
     for key, value in stored[0]:
-        if key == "input":
-            name, _, seen = value.partition(" = ")
-            if fingerprint(name) != seen:
-                return "%s has changed" % name
-        elif key == "fact":
-            name, _, seen = value.partition(" = ")
-            what = facts.changed({name: seen})
-            if what:
-                return what
+        name, _, seen = value.partition(" = ")
+        if key == "input" and fingerprint(name) != seen:
+            return "%s has changed" % name
+        what = facts.changed({name: seen}) if key == "fact" else ""
+        if what:
+            return what
     doubts = [value for key, value in stored[0] if key == "doubt"]
     ready = Ready(device, plan.parse(stored[1], path), doubts, float(header["timeout"]), header["on_error"],
                   header["ct_exec"], header["devices"])

@@ -4,7 +4,7 @@ Ours and this container's: nothing to do.  An old script's (`proto boot`, otherw
 container's: an error that names both.  Anybody else's: an error that names the route.
 """
 import os
-from typing import List, Optional, Tuple
+from typing import List, Optional
 
 from vzhooks import journal, kernel, paths, process, store
 from vzhooks.errors import Expected
@@ -29,7 +29,7 @@ def _settle(words: List[str], veid: str, device: str, timeout: float) -> Optiona
     if not found:
         return None
     route = found[0]
-    holder = _holder(prefix, veid, device)
+    holder = journal.routes(veid, device).get(prefix)
     if holder and holder[0] != veid and _runs(*holder):
         raise Conflict("%s belongs to CT %s as well as to CT %s: the node has '%s'"
                        % (prefix, holder[0], veid, route.row))
@@ -54,19 +54,6 @@ def _from_script(route: kernel.Route, device: str) -> bool:
     return route.protocol == "boot" and words[1:3] == ["dev", device] and set(words[3:]) <= plain
 
 
-def _holder(prefix: str, veid: str, device: str) -> Optional[Tuple[str, str]]:
-    """The (VEID, device) of another journal that has a route for PREFIX."""
-    for other in journal.containers():
-        for name in journal.devices(other):
-            try:
-                lines = journal.read(other, name) if (other, name) != (veid, device) else []
-            except Expected:
-                continue
-            if any(line.command.startswith("ip route add %s " % prefix) for line in lines):
-                return other, name
-    return None
-
-
 def _runs(veid: str, device: str) -> bool:
     return os.path.isdir("/sys/class/net/" + device) or os.path.exists(paths.netns(veid))
 
@@ -77,4 +64,4 @@ def _release(veid: str, device: str, prefix: str, locked: bool) -> None:
         with store.Lock(paths.run(veid), timeout=1.0):
             return _release(veid, device, prefix, locked=True)
     lines = journal.read(veid, device)
-    journal.write(veid, device, [line for line in lines if not line.command.startswith("ip route add %s " % prefix)])
+    journal.write(veid, device, [line for line in lines if not line.command.startswith(journal.ROUTE + prefix + " ")])

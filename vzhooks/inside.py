@@ -17,13 +17,13 @@ class NotThere(Expected):
     """The container cannot be entered, or is not behind this interface; the text says why and what helps."""
 
 
+class NoWay(NotThere):
+    """The container may well be there, but the node's settings leave no way inside."""
+
+
 def batch_text(lines: "Sequence[str]") -> str:
     """What `ip -batch -` reads."""
     return "".join(line + "\n" for line in lines)
-
-
-class NoWay(NotThere):
-    """The container may well be there, but the node's settings leave no way inside."""
 
 
 class Inside:

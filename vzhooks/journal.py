@@ -10,7 +10,9 @@ from vzhooks.errors import Expected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Sequence, Tuple
+    from typing import Dict, List, Sequence, Tuple
+
+ROUTE = "ip route add "  # how the line of a host route begins; its prefix is the next word
 
 
 def lock(veid: str) -> store.Lock:
@@ -21,11 +23,11 @@ def lock(veid: str) -> store.Lock:
 def devices(veid: str) -> "List[str]":
     """The devices (host_ifname) that the container has journals of, in order of their names."""
     try:
-        names = os.listdir(paths.run(veid))
+        files = os.listdir(paths.run(veid))
     except FileNotFoundError:
         return []
     suffix = ".journal"
-    return sorted(name[:-len(suffix)] for name in names if name.endswith(suffix))
+    return sorted(name[:-len(suffix)] for name in files if name.endswith(suffix))
 
 
 def containers() -> "List[str]":
@@ -36,16 +38,19 @@ def containers() -> "List[str]":
         return []
 
 
-def claimed() -> "List[str]":
-    """The commands of all journals: what belongs to somebody."""
-    commands = []
-    for veid in containers():
-        for device in devices(veid):
+def routes(veid: str = "", device: str = "") -> "Dict[str, Tuple[str, str]]":
+    """Whose every journalled host route is: {prefix: (VEID, device)}; those of DEVICE of VEID are left out."""
+    holders: Dict[str, Tuple[str, str]] = {}
+    for other in containers():
+        for name in devices(other):
             try:
-                commands += [line.command for line in read(veid, device)]
+                lines = read(other, name) if (other, name) != (veid, device) else []
             except Expected:
                 continue  # a journal that cannot be read says nothing; its own stop will say so
-    return commands
+            for line in lines:
+                if line.command.startswith(ROUTE):
+                    holders.setdefault(line.command.split()[3], (other, name))
+    return holders
 
 
 def read(veid: str, device: str) -> "List[plan.Line]":

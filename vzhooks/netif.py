@@ -6,7 +6,7 @@ from vzhooks.conf import Variable
 from vzhooks.mistakes import Mistake, shown
 from vzhooks.values import Address
 
-LEGACY = frozenset(["ifname", "bridge", "mac", "host_ifname", "host_mac", "mac_filter"])
+# Keys that only the modern generation writes; one of them tells it.
 MODERN = frozenset(["type", "network", "vport", "gw", "gw6", "ip_filter", "ifaceid", "configure", "dhcp", "dhcp6",
                     "ip", "ip6"])
 

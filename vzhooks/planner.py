@@ -1,7 +1,7 @@
 """From the conf files to the plan of each device: reads, models, looks at the node, renders.  Slow, needs libraries."""
 from typing import Dict, List, NamedTuple, Tuple
 
-from vzhooks import inputs, kernel, ovs, plan, render
+from vzhooks import inputs, journal, kernel, ovs, plan, render
 from vzhooks.cache import VALIDATED, Ready
 from vzhooks.call import Call
 from vzhooks.errors import ConfigError, Expected
@@ -91,11 +91,9 @@ def else_script(veid: str) -> str:
     return "" if found.custom else files.node.else_script
 
 
-def leftovers(veid: str, claimed: List[str]) -> List[plan.Line]:
+def leftovers(veid: str) -> List[plan.Line]:
     """Without a journal: what may be removed, which is our own routes to this container's addresses and ports of its
     devices alone.
-
-    CLAIMED are the commands of all journals that exist.
     """
     files = inputs.read(veid)
     found = container(veid, files.conf, files.path, files.text, files.node)
@@ -103,7 +101,7 @@ def leftovers(veid: str, claimed: List[str]) -> List[plan.Line]:
         return []
     lines = []
     addresses = {address.ip: address for veth in found.veths for address in veth.all_addresses}
-    held = {command.split()[3] for command in claimed if command.startswith("ip route add ")}
+    held = journal.routes()
     for route in kernel.routes() if addresses else []:
         if route.ours and route.prefix in addresses and route.prefix not in held:
             undo = "ip route del %s dev %s proto %s" % (route.prefix, route.device, kernel.PROTOCOL)

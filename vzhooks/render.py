@@ -21,7 +21,7 @@ def render(name: str, **values: object) -> List[plan.Line]:
     for path in template_files():
         _check_file(path)
     loader = jinja2.FileSystemLoader([paths.templates(), SHIPPED])  # the administrator's first
-    # No HTML escaping: only values of checked alphabets come here (values.py), and _check looks at the result.
+    # No HTML escaping: only values of checked alphabets come here (values.py), and _normal looks at the result.
     environment = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, autoescape=False,
                                      trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     try:

@@ -4,6 +4,8 @@ from typing import NamedTuple, Optional
 import netaddr
 from netaddr import INET_PTON, AddrFormatError
 
+from vzhooks import names
+
 ADDRESS = "an IPv4 or IPv6 address with or without /PREFIX is wanted"
 PLAIN = "an IPv4 or IPv6 address is wanted"
 
@@ -71,7 +73,7 @@ def _strict(text: str, wanted: str) -> netaddr.IPAddress:
 
 
 def _prefix(text: str, width: int) -> Optional[int]:
-    if text and len(text) <= 3 and not set(text) - frozenset("0123456789"):
+    if text and len(text) <= 3 and not set(text) - names.DIGITS:
         return int(text) if text == str(int(text)) and 1 <= int(text) <= width else None
     if width == 128:
         return None
