@@ -1,5 +1,5 @@
 """From the conf files to the plan of each device: reads, models, looks at the node, renders.  Slow, needs libraries."""
-from typing import Dict, List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from vzhooks import inputs, journal, kernel, ovs, plan, render
 from vzhooks.cache import VALIDATED, Ready
@@ -27,13 +27,22 @@ class NoDevice(Expected):
     """There is nothing that could be set up: the container does not run, or has no such device."""
 
 
+def read(veid: str) -> Tuple[inputs.Inputs, Container]:
+    """A container's files and what they say of it.  Raise ConfigError for files that cannot be read."""
+    files = inputs.read(veid)
+    return files, _container(veid, files)
+
+
+def _container(veid: str, files: inputs.Inputs, added: Optional[Interface] = None) -> Container:
+    return container(veid, files.conf, files.path, files.text, files.node, added)
+
+
 def plans(veid: str, call: Call) -> List[Planned]:
     """The plans of the call's device, or of every device of the container.
 
     Raise ConfigError with all mistakes at once when the container uses our variables, NoDevice for an unknown device.
     """
-    files = inputs.read(veid)
-    found = container(veid, files.conf, files.path, files.text, files.node)
+    files, found = read(veid)
     if files.node.else_script and not found.custom and call.action != "run":
         ready = _ready(call.device, [], list(found.doubts), files.node)
         ready.else_script = files.node.else_script
@@ -75,8 +84,7 @@ def _ready(device: str, lines: List[plan.Line], doubts: List[Mistake], node: Nod
 
 def validate(veid: str) -> Planned:
     """Before the container exists: raise ConfigError as plans() would; return the verdict, without a plan."""
-    files = inputs.read(veid)
-    found = container(veid, files.conf, files.path, files.text, files.node)
+    files, found = read(veid)
     facts = Facts()
     _refuse_mistakes(found, list(found.veths), facts)
     devices = " ".join(veth.interface.host_ifname or "?" for veth in found.veths if found.custom)
@@ -86,8 +94,7 @@ def validate(veid: str) -> Planned:
 
 def else_script(veid: str) -> str:
     """The script that sets up this container's network instead of us, "" when that is ours to do."""
-    files = inputs.read(veid)
-    found = container(veid, files.conf, files.path, files.text, files.node)
+    files, found = read(veid)
     return "" if found.custom else files.node.else_script
 
 
@@ -95,8 +102,7 @@ def leftovers(veid: str) -> List[plan.Line]:
     """Without a journal: what may be removed, which is our own routes to this container's addresses and ports of its
     devices alone.
     """
-    files = inputs.read(veid)
-    found = container(veid, files.conf, files.path, files.text, files.node)
+    found = read(veid)[1]
     if not found.custom:
         return []
     lines = []
@@ -193,7 +199,7 @@ def _with_running_device(veid: str, device: str, files: inputs.Inputs,
         added = Interface(device, where, device)  # stock does not look inside
     else:
         added = Interface(link.name, where, device, link.mac)
-    again = container(veid, files.conf, files.path, files.text, files.node, added)
+    again = _container(veid, files, added)
     known = any(one.interface.ifname == added.ifname for one in found.veths)
     said = [] if known or not again.custom else [Mistake(
         where, "NETIF does not name %s yet (%s inside); its bridge= is not known" % (device, added.ifname),

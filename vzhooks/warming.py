@@ -2,9 +2,8 @@
 import os
 from typing import List
 
-from vzhooks import cache, inputs, names, paths, planner
+from vzhooks import cache, names, paths, planner
 from vzhooks.call import Call
-from vzhooks.model import container
 
 
 def containers() -> List[str]:
@@ -18,8 +17,7 @@ def containers() -> List[str]:
 
 def calls(veid: str) -> List[Call]:
     """The calls that vzctl will make for a container at its start, one a veth with a known device."""
-    files = inputs.read(veid)
-    found = container(veid, files.conf, files.path, files.text, files.node)
+    found = planner.read(veid)[1]
     made = []
     for interface in (veth.interface for veth in found.veths):
         if interface.modern and interface.host_ifname:
