@@ -1,40 +1,39 @@
-"""/etc/vz/vzhooks.conf: an INI file about the node; a missing one is an empty one.
-
-configparser knows no line numbers and stops at the first mistake, so the lines are read here: `[section NAME]`,
-`key = value`, `#` or `;` at the start of a line or behind a space for comments.
-"""
+"""/etc/vz/vzhooks.conf: what is said about the node; a missing file is an empty one."""
 import os
 import stat
-from typing import Callable, Dict, List, NamedTuple, Tuple
+from typing import Dict, List, NamedTuple, Tuple
 
-from vzhooks import names, values
+from vzhooks import ini, names, values
 from vzhooks.mistakes import Mistake, shown
+from vzhooks.node import bridge, network
+from vzhooks.node.bridge import Bridge
+from vzhooks.node.network import Network
 from vzhooks.process import TIMEOUT
 
-LATER = ("bridge", "network", "overlay", "announce", "floating")  # sections of design.md that no command reads yet
-
-
-class Setting(NamedTuple):
-    value: str
-    where: str
+LATER = ("overlay", "announce")  # sections of design.md that no command reads yet
 
 
 class NodeConf(NamedTuple):
-    """The settings of [node], checked; mistakes are all mistakes of the file."""
+    """The file, checked; a setting with a mistake has its default, a bridge or network with one is left out."""
 
     timeout: float = TIMEOUT  # seconds for one command
     on_error: str = "fail"  # fail | warn
     ct_exec: str = "auto"  # auto | netns | vzctl
     bridge_tool: str = "auto"  # auto | ip | brctl
     else_script: str = ""  # EXTERNAL_SCRIPT of containers without our variables; "": as stock
-    mistakes: Tuple[Mistake, ...] = ()
+    backend: str = "auto"  # of packet marks and filters: auto | nft | iptables
+    mistakes: Tuple[Mistake, ...] = ()  # in the file's form and in [node], which every container depends on
+    bridges: Tuple[Bridge, ...] = ()
+    networks: Tuple[Network, ...] = ()
+    node_mistakes: Tuple[Mistake, ...] = ()  # in the other sections
+    doubts: Tuple[Mistake, ...] = ()
 
 
-def _seconds(text: str) -> float:
+def _seconds(text: str, where: str) -> float:
     return float(names.number(text, 1, 3600))
 
 
-def _program(text: str) -> str:
+def _program(text: str, where: str) -> str:
     if not text.startswith("/") or not os.path.isfile(text) or not os.access(text, os.X_OK):
         raise ValueError("the path of a program that can be run is wanted")
     if os.stat(text).st_mode & stat.S_IWOTH:
@@ -42,77 +41,49 @@ def _program(text: str) -> str:
     return text
 
 
-SETTINGS: Dict[str, Callable[[str], object]] = {
+SETTINGS: Dict[str, ini.Check] = {
     "timeout": _seconds,
-    "on_error": lambda text: values.choice(text, "fail", "warn"),
-    "bridge_tool": lambda text: values.choice(text, "auto", "ip", "brctl"),
+    "on_error": lambda text, where: values.choice(text, "fail", "warn"),
+    "bridge_tool": lambda text, where: values.choice(text, "auto", "ip", "brctl"),
     "else_script": _program,
-    "ct_exec": lambda text: values.choice(text, "auto", "netns", "vzctl"),
+    "ct_exec": lambda text, where: values.choice(text, "auto", "netns", "vzctl"),
+}
+FLOATING: Dict[str, ini.Check] = {
+    "backend": lambda text, where: values.choice(text, "auto", "nft", "iptables"),
 }
 
 
-class Section(Dict[str, Setting]):
-    """The settings of one section by their keys, and where it begins."""
-
-    def __init__(self, where: str) -> None:
-        super().__init__()
-        self.where = where
-
-
-def sections(path: str, text: str) -> Tuple[Dict[str, Section], List[Mistake]]:
-    """Given the text of an INI file, return its sections by name and the mistakes of its form."""
-    found: Dict[str, Section] = {}
-    mistakes: List[Mistake] = []
-    current = None
-    for number, row in enumerate(text.split("\n"), 1):
-        where = "%s:%d" % (path, number)
-        row = _without_comment(row).strip()
-        key, equals, value = row.partition("=")
-        if not row:
-            continue
-        if row.startswith("["):
-            name = " ".join(row[1:].rstrip("]").split())
-            if not row.endswith("]") or not name or "[" in name or "]" in name:
-                mistakes.append(Mistake(where, "'%s'" % shown(row), "[SECTION] or [SECTION NAME] is wanted"))
-                current = Section(where)  # what follows belongs to nothing that we know
-            elif name in found:
-                mistakes.append(Mistake(where, "section [%s] a second time" % shown(name), "one section is wanted"))
-            else:
-                current = found[name] = Section(where)
-        elif not equals or not key.strip():
-            mistakes.append(Mistake(where, "'%s'" % shown(row), "key = value is wanted"))
-        elif current is None:
-            mistakes.append(Mistake(where, "'%s' before any section" % shown(row), "[node] or another is wanted"))
-        elif key.strip() in current:
-            mistakes.append(Mistake(where, "'%s' a second time" % shown(key.strip()), "one is wanted"))
-        else:
-            current[key.strip()] = Setting(value.strip(), where)
-    return found, mistakes
-
-
-def _without_comment(row: str) -> str:
-    if row.lstrip().startswith(("#", ";")):
-        return ""
-    positions = [row.find(mark) for mark in (" #", "\t#", " ;", "\t;")]
-    return row[:min(position for position in positions + [len(row)] if position >= 0)]
-
-
 def read(path: str, text: str) -> NodeConf:
-    """Given the text of vzhooks.conf, return its settings; a setting with a mistake keeps its default."""
-    found, mistakes = sections(path, text)
+    """Given the text of vzhooks.conf, return what it says, with all mistakes in it."""
+    sections, mistakes = ini.sections(path, text)
     settings: Dict[str, object] = {}
-    for name, section in found.items():
-        if name.split()[0] in LATER:
+    bridges: List[Bridge] = []
+    networks: List[Network] = []
+    others: List[Mistake] = []  # mistakes that are no container's
+    for title, section in sections.items():
+        kind, _, name = title.partition(" ")
+        wrong: List[Mistake] = []
+        if title == "node":
+            found, wrong = ini.values(section, SETTINGS)
+            settings.update(found)
+            mistakes += wrong
             continue
-        if name != "node":
-            mistakes.append(Mistake(section.where, "section [%s]" % shown(name),
-                                    "[node], [%s] is wanted" % "], [".join(LATER)))
-            continue
-        for key, setting in section.items():
-            try:
-                if key not in SETTINGS:
-                    raise ValueError("one of %s is wanted" % ", ".join(sorted(SETTINGS)))
-                settings[key] = SETTINGS[key](setting.value)
-            except ValueError as error:
-                mistakes.append(Mistake(setting.where, "%s = %s" % (shown(key), shown(setting.value)), str(error)))
-    return NodeConf(mistakes=tuple(mistakes), **settings)  # type: ignore[arg-type]
+        if title == "floating":  # the rest of it is not read yet
+            backend = ini.Section(section.where)
+            backend.update({key: setting for key, setting in section.items() if key == "backend"})
+            found, wrong = ini.values(backend, FLOATING)
+            settings.update(found)
+        elif kind == "bridge" and name:
+            made, wrong = bridge.read(name, section)
+            bridges += [made] if not wrong else []
+        elif kind == "network" and name:
+            one, wrong = network.read(name, section)
+            networks += [one] if not wrong else []
+        elif kind not in LATER:
+            mistakes.append(Mistake(section.where, "section [%s]" % shown(title), "[node], [bridge NAME], "
+                                    "[network NAME], [floating], [%s] is wanted" % "], [".join(LATER)))
+        others += wrong
+    more, doubts = network.across(networks)
+    others += bridge.across(bridges) + more
+    return NodeConf(mistakes=tuple(mistakes), bridges=tuple(bridges), networks=tuple(networks),
+                    node_mistakes=tuple(others), doubts=tuple(doubts), **settings)  # type: ignore[arg-type]

@@ -54,6 +54,34 @@ def _special(made: Address) -> bool:
     return int(made.ip.split(".")[0]) in (0, *range(240, 256)) or int(netaddr.IPAddress(made.ip)) in ends
 
 
+def interface_address(text: str, where: str) -> Address:
+    """ADDRESS/PREFIX of one of the node's own interfaces, where the prefix must be said.  Raise ValueError."""
+    if "/" not in text:
+        raise ValueError("an IPv4 or IPv6 address with its /PREFIX is wanted")
+    return address(text, where)
+
+
+def network(text: str, where: str) -> Address:
+    """A network NETWORK/PREFIX; the Address is its first one.  Raise ValueError."""
+    ip, _, prefix = text.partition("/")
+    wanted = "an IPv4 or IPv6 network NETWORK/PREFIX is wanted"
+    found = _strict(ip, wanted)
+    length = _prefix(prefix, 32 if found.version == 4 else 128)
+    if length is None:
+        raise ValueError(wanted)
+    first = netaddr.IPNetwork("%s/%d" % (found, length)).network
+    if first != found:
+        raise ValueError("the network itself is wanted, %s/%d" % (first, length))
+    if found.is_multicast() or found.is_loopback() or found.is_link_local() or int(found) == 0:
+        raise ValueError("a network of stations is wanted, not a multicast, loopback or link-local one")
+    return Address(str(found), length, found.version, where)
+
+
+def overlap(one: Address, other: Address) -> bool:
+    """Whether two networks have an address in common."""
+    return one.family == other.family and (one.reaches(other) or other.reaches(one))
+
+
 def plain_address(text: str, where: str) -> Address:
     """The same without a prefix: a gateway, the node's own address."""
     if "/" in text:

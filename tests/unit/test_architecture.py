@@ -8,8 +8,8 @@ import sys
 import pytest
 
 REPO = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
-FILES = sorted(glob.glob(REPO + "/vzhooks/*.py"))
-NAMES = [os.path.basename(path) for path in FILES]
+FILES = sorted(glob.glob(REPO + "/vzhooks/**/*.py", recursive=True))
+NAMES = [os.path.relpath(path, REPO + "/vzhooks") for path in FILES]
 SLOW = ("typing", "enum", "re", "subprocess", "json", "logging", "signal", "socket", "selectors", "traceback", "shlex",
         "click", "jinja2", "netaddr", "site")
 STARTS = {"fork", "forkpty", "system", "popen", "posix_spawn", "posix_spawnp", "execv", "execve", "execvp", "execvpe",

@@ -1,0 +1,1 @@
+"""The node's own networks: bridges, tables and rules, described once in vzhooks.conf (`vzhook node`)."""
