@@ -22,6 +22,8 @@ def start(veid: str, call: Call, say: "Callable[[str], None]",
     Raise Expected, or Elsewhere for a container of else_script.
     """
     with journal.lock(veid):
+        if call.action == "run":
+            _share(veid, _planner().validate(veid).ready, say, show)
         plans = _plans(veid, call, say)
         for ready in plans:
             if ready.else_script:
@@ -29,7 +31,7 @@ def start(veid: str, call: Call, say: "Callable[[str], None]",
             for doubt in ready.doubts:
                 say(doubt)
         for device in journal.devices(veid) if not call.device else []:
-            if device not in [ready.device for ready in plans]:
+            if device not in [ready.device for ready in plans] + [journal.BEFORE_START]:
                 _stop_device(veid, device, say, show)  # taken out of NETIF since
         for ready in plans:
             if not os.path.isdir("/sys/class/net/" + ready.device):
@@ -83,7 +85,7 @@ def stop(veid: str, say: "Callable[[str], None]", show: "Optional[Callable[[str]
         if not all(ended) or journal.devices(veid):
             raise Expected("CT %s: not everything could be undone; the next start, stop or 'vzhook clean %s' tries "
                            "again" % (veid, veid))
-        return len(devices)
+        return len([device for device in devices if device != journal.BEFORE_START])
 
 
 def _stop_device(veid: str, device: str, say: "Callable[[str], None]",
@@ -120,6 +122,23 @@ def validate(veid: str, say: "Callable[[str], None]") -> None:
             stop(veid, say)
         except Expected as error:
             say(str(error))  # the start itself will find out whether that is in its way
+    if verdict.lines:
+        with journal.lock(veid):
+            _share(veid, verdict, say)
+
+
+def _share(veid: str, verdict: cache.Ready, say: "Callable[[str], None]",
+           show: "Optional[Callable[[str], None]]" = None) -> None:
+    """Have what a container needs before it starts: what it shares, and what is its own without a device.
+
+    Raise Expected.
+    """
+    from vzhooks.node import change  # few containers need it
+
+    change.make_sure(verdict.lines, say, show, verdict.timeout, verdict.on_error)
+    own = [line for line in verdict.lines if line.place == "host"]
+    if own or journal.BEFORE_START in journal.devices(veid):
+        apply.Job(veid, journal.BEFORE_START, say, show, verdict.timeout, verdict.on_error).start(own)
 
 
 def _planner() -> "ModuleType":

@@ -63,9 +63,9 @@ class Job:
         journal.write(self.veid, self.device, gone + lines)
         done: List[plan.Line] = []
         try:
-            self._undo(gone)
+            self.take_back(gone)
             self.interface = SAME  # what is done from here on is done to this very device
-            self._do(lines, done)
+            self.carry_out(lines, done)
         except Broken:
             # What it did is unknown, and it may hang again: the journal keeps all, for the stop or the next start.
             self._undo_added(done, old)
@@ -100,7 +100,7 @@ class Job:
             self.interface = ANOTHER if os.path.isdir("/sys/class/net/" + self.device) else GONE
         return lines
 
-    def _do(self, lines: "Sequence[plan.Line]", done: "List[plan.Line]") -> None:
+    def carry_out(self, lines: "Sequence[plan.Line]", done: "List[plan.Line]") -> None:
         """Run lines, adding each to DONE when it is done.  Raise Failed or Broken at the first that fails."""
         batches = batch.split([Command(line.place, line.command, line.may_fail, line.origin) for line in lines])
         left = list(lines)
@@ -169,13 +169,13 @@ class Job:
 
     def _undo_added(self, done: "Sequence[plan.Line]", old: "Sequence[plan.Line]") -> None:
         known = {line.key for line in old}
-        self._undo([line for line in done if line.key not in known])
+        self.take_back([line for line in done if line.key not in known])
 
     def _put_back(self, old: "Sequence[plan.Line]") -> None:
         """Run all of the old plan: with a container's last address the kernel also took the routes over that device."""
         self.on_error = "warn"
         try:
-            self._do(old, [])
+            self.carry_out(old, [])
         except Expected as error:
             self.say("rollback: %s" % error)
 
@@ -187,7 +187,7 @@ class Job:
         Return False when something could not be undone: said, and kept in the journal for the next try.
         Raise Unusable or PlanError for a journal that cannot be read.
         """
-        left = self._undo(self._load())
+        left = self.take_back(self._load())
         if left:
             journal.write(self.veid, self.device, left)
         else:
@@ -206,9 +206,9 @@ class Job:
 
     def undo(self, lines: "Sequence[plan.Line]") -> bool:
         """Undo lines that no journal has."""
-        return not self._undo(lines)
+        return not self.take_back(lines)
 
-    def _undo(self, lines: "Sequence[plan.Line]") -> "List[plan.Line]":
+    def take_back(self, lines: "Sequence[plan.Line]") -> "List[plan.Line]":
         """Undo lines in reverse, going on behind what fails; return those that must be tried again."""
         wanted = [line for line in reversed(lines) if line.undo and self._concerns(line.undo.command, line.place)]
         commands = {Command(line.place, line.undo.command, line.undo.may_fail, line.origin): line

@@ -2,13 +2,14 @@
 import locale
 import os
 import sys
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 import click
 
-from vzhooks import __version__, actions, log, names, paths, plan, planner, process, warming
+from vzhooks import __version__, actions, lint, log, names, paths, plan, planner, process, warming
 from vzhooks.call import Call
 from vzhooks.errors import ConfigError, Expected
+from vzhooks.node import cli as node
 
 FAILED, WRONG = 1, 2  # exit codes; 0: done
 
@@ -101,6 +102,26 @@ def warm() -> None:
         sys.exit(WRONG if mistakes else FAILED)
 
 
+@vzhook.command("lint")
+@click.argument("veids", type=Veid(), nargs=-1, metavar="[VEID]...")
+def lint_(veids: Tuple[str, ...]) -> None:
+    """Show all mistakes and doubts in the conf files: of the containers named, or of all and the node."""
+    for veid in veids:
+        must_exist(veid)
+    found = [lint.node()] if not veids else []
+    found += [lint.container(veid) for veid in veids or warming.containers()]
+    mistakes = list(dict.fromkeys(mistake for one in found for mistake in one.mistakes))
+    doubts = list(dict.fromkeys(doubt for one in found for doubt in one.doubts))
+    for mistake in mistakes:
+        click.echo(mistake)
+    for doubt in doubts:
+        where, _, text = doubt.partition(": ")
+        click.echo("%s: doubtful: %s" % (where, text))
+    click.echo("mistakes: %d, doubts: %d" % (len(mistakes), len(doubts)), err=True)
+    if mistakes:
+        sys.exit(WRONG)
+
+
 def must_exist(veid: str) -> None:
     """A typing error in a VEID must not look like a container without a network."""
     path = paths.container_conf(veid)
@@ -109,7 +130,9 @@ def must_exist(veid: str) -> None:
 
 
 def show_plan(veid: str, device: Optional[str]) -> None:
-    for one in planner.plans(veid, Call("run", device or "")):
+    """What is wanted before the container starts, unless only one device was asked for, and of each device."""
+    before = [] if device else [planner.validate(veid)]
+    for one in before + planner.plans(veid, Call("run", device or "")):
         for doubt in one.ready.doubts:
             say(doubt)
         click.echo(plan.text(one.ready.lines), nl=False)
@@ -131,6 +154,9 @@ def quietly(message: str, err: bool) -> None:
         click.echo(message, err=err)
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2 if err else 1)
+
+
+vzhook.add_command(node.group(node.Output(say, show)))
 
 
 def main(arguments: Optional[List[str]] = None) -> None:

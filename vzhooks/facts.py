@@ -39,7 +39,8 @@ def changed(read: "Dict[str, str]") -> str:
     return ""
 
 
-def _file(path: str) -> str:
+def file(path: str) -> str:
+    """The text of a small file of /sys or /proc, "" where there is none."""
     try:
         fd = os.open(path, os.O_RDONLY)
     except OSError:
@@ -61,12 +62,12 @@ def kind(name: str) -> str:
 
 def pinned(name: str) -> str:
     """yes when somebody set the bridge's MAC (NET_ADDR_SET, linux/netdevice.h), so that no port can change it."""
-    return "yes" if _file(SYS % name + "addr_assign_type") == "3" else "no"
+    return "yes" if file(SYS % name + "addr_assign_type") == "3" else "no"
 
 
 def delays(name: str) -> str:
     """The seconds for which a new port of the bridge would not forward, "" when it forwards at once."""
-    stp, delay = _file(SYS % name + "bridge/stp_state"), _file(SYS % name + "bridge/forward_delay")
+    stp, delay = file(SYS % name + "bridge/stp_state"), file(SYS % name + "bridge/forward_delay")
     # Without STP only kernels before 3.x wait (br_make_forwarding); the file's unit is 1/100 s.
     if delay in ("", "0") or stp == "0" and not os.uname().release.startswith("2.6."):
         return ""
@@ -88,8 +89,8 @@ def ipv4(name: str) -> str:
 def ipv6(name: str) -> str:
     """The lowest permanent global IPv6 address of an interface (IPv6 knows no primary one); proc(5), if_inet6."""
     try:
-        with open("/proc/net/if_inet6") as file:
-            rows = [row.split() for row in file if row.rstrip().endswith(" " + name)]
+        with open("/proc/net/if_inet6") as table:
+            rows = [row.split() for row in table if row.rstrip().endswith(" " + name)]
     except OSError:
         return ""  # a node without IPv6
     # IFA_F_PERMANENT, and neither deprecated nor temporary nor tentative (linux/if_addr.h)
@@ -97,8 +98,13 @@ def ipv6(name: str) -> str:
     return _socket.inet_ntop(_socket.AF_INET6, bytes.fromhex(min(found))) if found else ""
 
 
+def alias(name: str) -> str:
+    """The text that somebody gave an interface; ours begins with `vzhooks:`."""
+    return file(SYS % name + "ifalias")
+
+
 def ifindex(name: str) -> str:
-    return _file(SYS % name + "ifindex")
+    return file(SYS % name + "ifindex")
 
 
 def master(name: str) -> str:
@@ -137,7 +143,7 @@ def offloads(name: str) -> str:
 
 
 def sysctl(key: str) -> str:
-    return _file(sysctl_path(key))
+    return file(sysctl_path(key))
 
 
 def sysctl_path(key: str) -> str:
@@ -152,10 +158,11 @@ READERS: "Dict[str, Callable[[str], str]]" = {
     "ipv4": ipv4,
     "ipv6": ipv6,
     "sysctl": sysctl,
-    "mtu": lambda name: _file(SYS % name + "mtu"),
-    "mac": lambda name: _file(SYS % name + "address"),
+    "mtu": lambda name: file(SYS % name + "mtu"),
+    "mac": lambda name: file(SYS % name + "address"),
     "master": master,
     "openvswitch": lambda name: "runs" if os.path.exists("/var/run/openvswitch/db.sock") else "",
     "first_port": first_port,
     "offloads": offloads,
+    "alias": alias,
 }

@@ -12,6 +12,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, List, Sequence, Tuple
 
+BEFORE_START = "before-the-start"  # in place of a device: what is set up when none exists; longer than any name of one
 ROUTE = "ip route add "  # how the line of a host route begins; its prefix is the next word
 
 

@@ -1,13 +1,12 @@
 """What the kernel has now, from iproute2's text listings (EL7's 4.11 has no JSON).  Slow: one process a question."""
 import _socket
-from typing import Dict, List, NamedTuple, Optional
+import os
+from typing import List, NamedTuple, Optional
 
-from vzhooks import names, netns, paths, process
+from vzhooks import names, netns, process, rtnames
 from vzhooks.inside import Inside
 
 PROTOCOL = "118"  # ours, in routes and rules
-NAMES = ("/etc/iproute2/rt_protos", "/usr/share/iproute2/rt_protos", "/usr/lib/iproute2/rt_protos",
-         "/etc/iproute2/rt_protos.d/vzhooks.conf")
 
 
 class Link(NamedTuple):
@@ -43,7 +42,7 @@ def listing(argv: List[str]) -> List[str]:
 
 def routes(prefix: str = "") -> List[Route]:
     """The routes of the main table, both families; only those exactly for PREFIX (an address) when it is given."""
-    known = _protocol_names()
+    known = rtnames.numbers("rt_protos")
     found = []
     for family in ("-4", "-6"):
         if prefix and (":" in prefix) != (family == "-6"):
@@ -54,6 +53,49 @@ def routes(prefix: str = "") -> List[Route]:
             protocol = values.get("proto", "boot")
             found.append(Route(row.strip(), words[0], values.get("dev", ""), known.get(protocol, protocol)))
     return found
+
+
+class OnDevice(NamedTuple):
+    """An address, or a route of any table, on one of the node's interfaces."""
+
+    family: int
+    device: str
+    words: List[str]  # of an address: ADDRESS/PREFIX first; of a route: as `ip route add` takes them
+
+    def value(self, key: str) -> str:
+        """The word behind KEY, "" where there is none."""
+        return self.words[self.words.index(key) + 1] if key in self.words[:-1] else ""
+
+
+def addresses() -> List[OnDevice]:
+    """Every address of the node that is not link-local or loopback."""
+    found = []
+    for row in listing(["ip", "-o", "address", "show"]):
+        words = row.replace("\\", " ").split()
+        if words[2] in ("inet", "inet6") and not set(words) & {"link", "host"}:
+            found.append(OnDevice(4 if words[2] == "inet" else 6, words[1], words[3:]))
+    return found
+
+
+def all_routes() -> List[OnDevice]:
+    """The routes of all tables that the kernel has not made by itself."""
+    found = []
+    for family in (4, 6):
+        for row in listing(["ip", "-%d" % family, "-o", "route", "show", "table", "all"]):
+            words = row.replace("\\", " ").split()
+            route = OnDevice(family, "", words)
+            if route.value("proto") != "kernel" and words[0] not in ("local", "broadcast", "anycast", "multicast"):
+                found.append(route._replace(device=route.value("dev")))
+    return found
+
+
+def rules_have_protocol() -> bool:
+    """Whether rules can say whose they are: kernel and iproute2 from 4.17 on."""
+    release = os.uname().release.split(".")
+    if [int("0" + "".join(filter(str.isdigit, part))) for part in release[:2]] < [4, 17]:
+        return False
+    result = process.run(["ip", "rule", "help"])
+    return "protocol" in result.output + result.errors
 
 
 def links_inside(veid: str) -> List[Link]:
@@ -103,15 +145,3 @@ def device_of(veid: str, link: Link) -> str:
     except (OSError, netns.Unknown):
         pass
     return ""
-
-
-def _protocol_names() -> Dict[str, str]:
-    known = {}
-    for path in NAMES:
-        try:
-            with open(paths.rooted(path)) as file:
-                rows = [row.split("#")[0].split() for row in file]
-        except OSError:
-            continue
-        known.update({row[1]: row[0] for row in rows if len(row) >= 2})
-    return known

@@ -52,6 +52,13 @@ class Container(NamedTuple):
     veths: Tuple[Veth, ...]
     mistakes: Tuple[Mistake, ...]
     doubts: Tuple[Mistake, ...]
+    venet: Tuple[Address, ...] = ()  # IP_ADDRESS, where the node has networks to look them up in
+
+    @property
+    def routed(self) -> Tuple[Veth, ...]:
+        """The veths whose addresses are routed to them, without a bridge."""
+        return tuple(veth for veth in self.veths if veth.interface.type == "routed" or
+                     self.custom and not veth.bridge and not veth.interface.network)
 
 
 def container(veid: str, conf: Conf, path: str, text: str, node: NodeConf,
@@ -84,10 +91,23 @@ class _Builder:
         for variable in self.conf.variables.values():
             if variable.mistake and variable.mistake not in used:
                 self.doubts.append(variable.mistake)
+        venet = self.venet() if self.node.networks else ()
         mistakes = tuple(dict.fromkeys(self.mistakes))
         if not custom:
-            return Container(self.veid, False, veths, (), mistakes + tuple(self.doubts))
-        return Container(self.veid, True, veths, mistakes, tuple(self.doubts))
+            return Container(self.veid, False, veths, (), mistakes + tuple(self.doubts), venet)
+        return Container(self.veid, True, veths, mistakes, tuple(self.doubts), venet)
+
+    def venet(self) -> Tuple[Address, ...]:
+        """vzctl's own variable: what is wrong in it is vzctl's to refuse."""
+        found = []
+        variable = self.conf.get("IP_ADDRESS")
+        for word in ((variable.value if variable else "") or "").split():
+            try:
+                found.append(values.address(word, variable.where if variable else ""))
+            except ValueError as error:
+                self.doubts.append(Mistake(variable.where if variable else "", "IP_ADDRESS: '%s'" % shown(word),
+                                           str(error)))
+        return tuple(found)
 
     def is_custom(self) -> bool:
         switch = self.conf.of(self.path).get("CONFIG_CUSTOMIZED")

@@ -5,7 +5,7 @@ from vzhooks.inside import Inside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Optional
+    from typing import List, Optional
 
 
 def is_bridge(name: str) -> bool:
@@ -14,6 +14,24 @@ def is_bridge(name: str) -> bool:
         return process.run(["ovs-vsctl", "--timeout=5", "br-exists", name]).status == 0
     except process.MissingCommand:
         return False
+
+
+def bridge_of(port: str) -> str:
+    """The Open vSwitch bridge that a port is in, "" where it is in none."""
+    try:
+        found = process.run(["ovs-vsctl", "--timeout=5", "port-to-br", port])
+    except process.MissingCommand:
+        return ""
+    return found.output.strip() if found.status == 0 else ""
+
+
+def ports(bridge: str) -> "List[str]":
+    """The ports of an Open vSwitch bridge."""
+    try:
+        found = process.run(["ovs-vsctl", "--timeout=5", "list-ports", bridge])
+    except process.MissingCommand:
+        return []
+    return found.output.split() if found.status == 0 else []
 
 
 def is_our_port(name: str) -> bool:

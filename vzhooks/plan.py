@@ -5,9 +5,9 @@
     undo  ip route del 85.86.87.195 dev br0 proto 118
 
 The first word says where a command runs: `host` on the node, `ct` inside the container, `node` on the node for
-something that containers share (never undone by a stop), `once` an action that leaves no state.  `undo` takes back
-the line above it.  `-` before the first word: a failure is no failure.  A `#` line names the conf line behind the
-lines that follow it.  The same text is printed, cached, journalled, undone and checked.
+something that containers share (never undone by a stop, only by `vzhook node down`), `once` an action that leaves no
+state.  `undo` takes back the line above it.  `-` before the first word: a failure is no failure.  A `#` line names the
+conf line behind the lines that follow it.  The same text is printed, cached, journalled, undone and checked.
 """
 from vzhooks.errors import Expected
 
@@ -75,8 +75,9 @@ def parse(text: str, source: str) -> "List[Line]":
             raise PlanError("%s:%d: %s; inside a container only 'ip' is run" % (source, number, row[:80]))
         if place != "undo":
             lines.append(Line(place, command, may_fail, None, origin))
-        elif not lines or lines[-1].undo or lines[-1].place in ("once", "node"):
-            raise PlanError("%s:%d: %s; one 'undo' below a host or ct line is wanted" % (source, number, row[:80]))
+        elif not lines or lines[-1].undo or lines[-1].place == "once":
+            raise PlanError("%s:%d: %s; one 'undo' below a host, ct or node line is wanted"
+                            % (source, number, row[:80]))
         else:
             lines[-1].undo = Undo(command, may_fail)
     return lines

@@ -10,6 +10,8 @@ from vzhooks.mistakes import Mistake
 from vzhooks.model import Container, Veth, container
 from vzhooks.netif import Interface
 from vzhooks.network import Network, network_of, offload_words
+from vzhooks.node import share
+from vzhooks.node.planner import in_order
 from vzhooks.nodeconf import NodeConf
 from vzhooks.view import Attachment, bridge_mistake, view
 
@@ -71,7 +73,7 @@ def plans(veid: str, call: Call) -> List[Planned]:
     for veth in wanted:
         facts, doubts = Facts(), list(found.doubts) + said
         network = networks[veth.interface.ifname]
-        lines = _lines(veid, found, veth, network, _tool(veth, files.node, facts), facts, doubts)
+        lines = _lines(veid, found, veth, network, files.node, facts, doubts)
         live = bool(unnamed) or not veth.interface.mac or veth.interface not in named
         result.append(Planned(_ready(veth.interface.host_ifname, lines, doubts, files.node),
                               dict(files.files, **dict(network.inputs)), facts.read, live))
@@ -83,12 +85,16 @@ def _ready(device: str, lines: List[plan.Line], doubts: List[Mistake], node: Nod
 
 
 def validate(veid: str) -> Planned:
-    """Before the container exists: raise ConfigError as plans() would; return the verdict, without a plan."""
+    """Before the container exists: raise ConfigError as plans() would; return the verdict.
+
+    Its lines are those of the node that the container needs, and those of veths for which vzctl calls no hook.
+    """
     files, found = read(veid)
     facts = Facts()
-    _refuse_mistakes(found, list(found.veths), facts)
+    shared = share.needed(files.node, found, facts)
+    _refuse_mistakes(found, [veth for veth in found.veths if veth.bridge not in shared.bridges], facts)
     devices = " ".join(veth.interface.host_ifname or "?" for veth in found.veths if found.custom)
-    ready = _ready(VALIDATED, [], list(found.doubts), files.node, devices)
+    ready = _ready(VALIDATED, shared.lines, list(found.doubts) + shared.doubts, files.node, devices)
     return Planned(ready, files.files, facts.read, False)
 
 
@@ -124,18 +130,14 @@ def _refuse_mistakes(found: Container, veths: List[Veth], facts: Facts) -> None:
     bridges = [bridge_mistake(veth, facts) for veth in veths] if found.custom else []
     mistakes = list(found.mistakes) + [mistake for mistake in bridges if mistake]
     if mistakes:
-        raise ConfigError([str(mistake) for mistake in sorted(mistakes, key=_place)])
+        raise ConfigError([str(mistake) for mistake in in_order(mistakes)])
 
 
-def _place(mistake: Mistake) -> Tuple[str, int]:
-    path, _, line = mistake.where.rpartition(":")
-    return path, int(line) if line.isdigit() else 0
-
-
-def _lines(veid: str, found: Container, veth: Veth, network: Network, tool: str, facts: Facts,
+def _lines(veid: str, found: Container, veth: Veth, network: Network, node: NodeConf, facts: Facts,
            doubts: List[Mistake]) -> List[plan.Line]:
     interface = veth.interface
     device = interface.host_ifname
+    tool = _tool(veth, node, facts)
     attachment = Attachment("ovs" if network.vport else tool, _leave(veth, tool, facts) if interface.modern else (),
                             network.external_ids,
                             " ".join(offload_words(network.bridge, device, facts) if network.bridge else []))
@@ -145,7 +147,7 @@ def _lines(veid: str, found: Container, veth: Veth, network: Network, tool: str,
         if not seen.mac:
             link = kernel.peer_of(veid, device)
             seen = seen._replace(mac=link.mac if link else "")
-        return render.render("veth", veid=veid, veth=seen)
+        return render.render("veth", veid=veid, veth=seen) + share.ingress(veid, found, veth, node)
     if veth.bridge and not facts.get("kind", veth.bridge):
         doubts.append(Mistake(veth.bridge_where, "bridge %s, which this node has not" % veth.bridge,
                               "the name of a bridge of this node is wanted"))

@@ -12,8 +12,9 @@ from vzhooks.errors import Expected
 
 TYPE_CHECKING = False  # `typing` alone costs a third of a hook's time; mypy takes this name for the real one
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional, Sequence
+    from typing import Callable, Dict, List, Optional, Sequence
 
+APART = 63  # the descriptor on which work that runs apart tells its caller to go
 SIGKILL, SIGPIPE = 9, 13  # the signal module imports enum
 
 TIMEOUT = 30.0  # seconds for one command; [node] timeout
@@ -81,6 +82,41 @@ def close_inherited() -> None:
 def become(path: str, words: "Sequence[str]", environment: "Dict[str, str]") -> None:
     """Become another program, which gets our standard descriptors, and the words and environment of our caller."""
     os.execve(path, [path] + list(words), environment)
+
+
+def apart(work: "Callable[[], int]") -> int:
+    """Run WORK in a process of its own session, which no terminal's end takes along; return what it returns.
+
+    WORK may call left_alone() to let us go while it goes on; then 0 is returned.
+    """
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid:
+        os.close(writer)
+        told = os.read(reader, 1)
+        os.close(reader)
+        if told:
+            return 0
+        return os.WEXITSTATUS(os.waitpid(pid, 0)[1])
+    code = 1
+    try:
+        os.close(reader)
+        os.setsid()
+        os.dup2(writer, APART)
+        os.close(writer)
+        code = work()
+    finally:
+        os._exit(code)
+
+
+def left_alone() -> None:
+    """In work that runs apart(): let the caller go, and give up its terminal and pipes."""
+    os.write(APART, b"1")
+    os.close(APART)
+    null = os.open("/dev/null", os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
+    os.close(null)
 
 
 def find(program: str) -> str:

@@ -24,7 +24,7 @@ def test_a_plan_is_read_as_written_down():
 
 
 HOST = "; a line 'host|ct|node|once|undo COMMAND' is wanted"
-UNDO = "; one 'undo' below a host or ct line is wanted"
+UNDO = "; one 'undo' below a host, ct or node line is wanted"
 
 
 @pytest.mark.parametrize("text, wanted", [
@@ -32,7 +32,7 @@ UNDO = "; one 'undo' below a host or ct line is wanted"
     ("- host x", "F:1: - host x" + HOST), ("--host x", "F:1: --host x" + HOST), ("HOST x", "F:1: HOST x" + HOST),
     ("undo x", "F:1: undo x" + UNDO), ("host x\nundo y\nundo z", "F:3: undo z" + UNDO), ("once x\nundo y",
                                                                                          "F:2: undo y" + UNDO),
-    ("node x\nundo y", "F:2: undo y" + UNDO), ("ct sh -c x", "F:1: ct sh -c x; inside a container only 'ip' is run"),
+    ("ct sh -c x", "F:1: ct sh -c x; inside a container only 'ip' is run"),
     ("ct ipx", "F:1: ct ipx; inside a container only 'ip' is run"),
     ("ct ip x\nundo sh -c x", "F:2: undo sh -c x; inside a container only 'ip' is run"),
 ])

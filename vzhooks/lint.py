@@ -1,0 +1,63 @@
+"""`vzhook lint`: what is wrong or doubtful in the conf files, all of it, without touching anything."""
+from typing import List, NamedTuple, Sequence
+
+from vzhooks import planner
+from vzhooks.errors import ConfigError
+from vzhooks.mistakes import Mistake
+from vzhooks.model import Container
+from vzhooks.node import bridgeview
+from vzhooks.node import planner as node_planner
+from vzhooks.nodeconf import NodeConf
+
+
+class Findings(NamedTuple):
+    """What was found: mistakes (texts, since some files cannot even be read) and doubts."""
+
+    mistakes: List[str]
+    doubts: List[str]
+
+
+def node() -> Findings:
+    """What is wrong with vzhooks.conf, on this node."""
+    mistakes, doubts = node_planner.judge(node_planner.conf(), bridgeview.live())
+    return Findings(_texts(mistakes), _texts(doubts))
+
+
+def container(veid: str) -> Findings:
+    """What is wrong with a container's files; mistakes in vzhooks.conf are the node's."""
+    try:
+        files, found = planner.read(veid)
+        planner.validate(veid)
+        mistakes: List[str] = []
+    except ConfigError as error:
+        mistakes = error.mistakes
+        try:
+            files, found = planner.read(veid)
+        except ConfigError:
+            return Findings(mistakes, [])
+    doubts = list(found.doubts) + _venet(found, files.node)
+    nodes = {str(mistake) for mistake in files.node.mistakes}
+    return Findings([mistake for mistake in mistakes if mistake not in nodes], _texts(doubts))
+
+
+def _venet(found: Container, node: NodeConf) -> List[Mistake]:
+    """The first address is the container's default source; the masks tell it which one to use for which network."""
+    doubts = []
+    seen = set()
+    for address in found.venet:
+        networks = [network for network in node.networks if network.holds(address)]
+        seen |= {network.name for network in networks}
+        if not networks:
+            doubts.append(Mistake(address.where, "IP_ADDRESS: %s is in no [network] of vzhooks.conf" % address.ip,
+                                  "an address within one of them is wanted, or a [network] for it; it leaves by the "
+                                  "node's own default route"))
+    for address in found.venet if len(seen) > 1 else ():
+        if address.prefix == address.width:
+            doubts.append(Mistake(address.where, "IP_ADDRESS: %s has no mask, and the container is in several networks"
+                                  % address.ip, "%s/PREFIX is wanted: the mask tells the container which of its "
+                                  "addresses to use; the first one is the default" % address.ip))
+    return doubts
+
+
+def _texts(mistakes: Sequence[Mistake]) -> List[str]:
+    return [str(mistake) for mistake in node_planner.in_order(mistakes)]

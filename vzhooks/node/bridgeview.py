@@ -1,0 +1,200 @@
+"""A bridge as its template sees it: what vzhooks.conf wants, and what the node has now and must not lose."""
+import hashlib
+import os
+from typing import List, NamedTuple, Sequence, Tuple
+
+from vzhooks import facts, kernel, ovs
+from vzhooks.kernel import OnDevice
+from vzhooks.mistakes import Mistake
+from vzhooks.node.bridge import Bridge
+from vzhooks.values import Address
+
+VOLATILE = ("linkdown", "dead", "offload", "trap", "rt_trap")  # a route's states, each one word
+TIMED = ("expires", "pref", "error", "users", "age")  # and those with a value
+ALIAS = "vzhooks:"  # how the alias of an interface of ours begins
+
+
+class Live(NamedTuple):
+    """The node's addresses and routes, read once."""
+
+    addresses: Sequence[OnDevice]
+    routes: Sequence[OnDevice]
+
+    @property
+    def default_devices(self) -> List[str]:
+        """The interfaces by which the node reaches the world."""
+        return [route.device for route in self.routes if route.words[0] == "default" and not route.value("table")]
+
+
+def live() -> Live:
+    """Read the node's state."""
+    return Live(kernel.addresses(), kernel.all_routes())
+
+
+class Port(NamedTuple):
+    """A port, and what it had before it became one."""
+
+    name: str
+    mtu_before: str
+    was_down: bool
+    addresses: Tuple[Address, ...]  # those of the bridge that it has now
+
+
+class Moved(NamedTuple):
+    """A route that follows its address from a port to the bridge; of whoever made it."""
+
+    ip: str  # "ip" or "ip -6"
+    before: str
+    after: str
+
+
+class Before(NamedTuple):
+    """What a bridge that is there had before us; "" where it is as wanted, or the bridge is made by us."""
+
+    mac: str = ""
+    stp: str = ""
+    forward_delay: str = ""
+    mtu: str = ""
+    down: bool = False
+
+
+class BridgeView(NamedTuple):
+    """The `bridge` of bridge.j2."""
+
+    name: str
+    where: str
+    tool: str  # ip | brctl | ovs
+    ours: bool
+    mac: str
+    mac_where: str
+    stp: bool
+    forward_delay: int
+    mtu: int
+    datapath: str
+    ports: Tuple[Port, ...]
+    ports_where: str
+    addresses: Tuple[Address, ...]
+    routes: Tuple[Moved, ...]
+    gateways: Tuple[Address, ...]
+    before: Before
+
+
+def view(bridge: Bridge, tool: str, state: Live) -> BridgeView:
+    """The bridge for its template."""
+    ports = tuple(_port(bridge, name, state) for name in bridge.ports)
+    routes = tuple(_moved(route, bridge.name) for route in
+                   sorted((route for route in state.routes if route.device in bridge.ports),
+                          key=lambda route: "via" in route.words))
+    moved = {route.value("via") for route in state.routes
+             if route.device in bridge.ports and route.words[0] == "default" and not route.value("table")}
+    mac = mac_of(bridge)
+    return BridgeView(
+        bridge.name, bridge.where, "ovs" if bridge.type == "ovs" else tool, is_ours(bridge.name), mac,
+        bridge.at("mac" if bridge.mac else "ports"), bridge.stp, delay_of(bridge), bridge.mtu, bridge.datapath,
+        ports, bridge.at("ports"), bridge.address, routes,
+        tuple(gateway for gateway in bridge.gateway if gateway.ip not in moved), _before(bridge, mac))
+
+
+def delay_of(bridge: Bridge) -> int:
+    """Seconds; with STP the standard's 15 where nothing else is asked."""
+    return bridge.forward_delay or (15 if bridge.stp else 0)
+
+
+def mac_of(bridge: Bridge) -> str:
+    """The MAC that a bridge is pinned to: as asked, the first port's, or one made of the machine's and its own name."""
+    if bridge.mac or bridge.ports:
+        return bridge.mac or facts.READERS["mac"](bridge.ports[0])
+    machine = facts.file("/etc/machine-id") or os.uname().nodename
+    return "02:" + ":".join("%02x" % byte for byte in hashlib.sha256((machine + bridge.name).encode()).digest()[:5])
+
+
+def is_ours(name: str) -> bool:
+    """Whether a Linux bridge is not there yet, or was made by us."""
+    return not facts.kind(name) or facts.alias(name).startswith(ALIAS)
+
+
+def _port(bridge: Bridge, name: str, state: Live) -> Port:
+    mtu = facts.READERS["mtu"](name)
+    flags = facts.file("/sys/class/net/%s/flags" % name)
+    has = {one.words[0] for one in state.addresses if one.device == name}
+    return Port(name, mtu if mtu != str(bridge.mtu) else "", bool(flags) and not int(flags, 16) & 1,
+                tuple(address for address in bridge.address if str(address) in has))
+
+
+def _moved(route: OnDevice, bridge: str) -> Moved:
+    words = [word for word in route.words if word not in VOLATILE]
+    for key in TIMED:
+        if key in words:
+            at = words.index(key)
+            del words[at:at + 2]
+    after = [bridge if before == "dev" else word for before, word in zip([""] + words, words)]
+    return Moved("ip -6" if route.family == 6 else "ip", " ".join(words), " ".join(after))
+
+
+def _before(bridge: Bridge, mac: str) -> Before:
+    if bridge.type == "ovs" or is_ours(bridge.name):
+        return Before()
+    path = "/sys/class/net/%s/" % bridge.name
+    now, mtu, flags = (facts.file(path + name) for name in ("address", "mtu", "flags"))
+    stp, delay = facts.file(path + "bridge/stp_state"), facts.file(path + "bridge/forward_delay")
+    same = (stp, delay) == (str(int(bridge.stp)), str(100 * delay_of(bridge)))
+    return Before(now if now != mac else "", "" if same else stp, "" if same else delay,
+                  mtu if mtu != str(bridge.mtu) else "", not int(flags, 16) & 1)
+
+
+def conflicts(bridge: Bridge, state: Live) -> List[Mistake]:
+    """What on this node stands in a bridge's way."""
+    name, where = bridge.name, bridge.where
+    kind = facts.kind(name)
+    found = []
+    wanted = "linux" if bridge.type == "linux" else "other"
+    by_ovs = kind == "other" and ovs.is_bridge(name)
+    if kind and (kind != wanted or by_ovs != (bridge.type == "ovs")):
+        found.append(Mistake(where, "%s is there already and is no %s bridge" % (
+            name, "Linux" if bridge.type == "linux" else "Open vSwitch"), "another name is wanted, or its removal"))
+    elif kind == "linux" and not is_ours(name):
+        found += _foreign(bridge, state)
+    for port in bridge.ports:
+        found += _port_conflicts(bridge, port, state)
+    for gateway in bridge.gateway:
+        for route in state.routes:
+            here = route.device in bridge.ports + (name,)
+            if route.family == gateway.family and route.words[0] == "default" and not route.value("table") \
+                    and not here and not route.value("metric"):
+                found.append(Mistake(gateway.where, "gateway %s, but the node has '%s'"
+                                     % (gateway.ip, " ".join(route.words)), "one default route is wanted"))
+    return found
+
+
+def _foreign(bridge: Bridge, state: Live) -> List[Mistake]:
+    """A bridge of our name that we did not make is left alone, unless it is what we want already."""
+    name = bridge.name
+    ours = {str(address) for address in bridge.address}
+    strange = [one.words[0] for one in state.addresses if one.device == name and one.words[0] not in ours]
+    lacking = [port for port in bridge.ports if facts.master(port) != name]
+    if not strange and not lacking:
+        return []
+    has = ["address " + address for address in strange] + ["no port " + port for port in lacking]
+    return [Mistake(bridge.where, "a bridge %s is there already, which vzhooks has not made: %s"
+                    % (name, ", ".join(has)), "another name is wanted, or the same addresses and ports")]
+
+
+def _port_conflicts(bridge: Bridge, port: str, state: Live) -> List[Mistake]:
+    where = bridge.at("ports")
+    if not facts.kind(port):
+        return [Mistake(where, "port %s of %s: there is no such interface" % (port, bridge.name),
+                        "an interface of this node is wanted")]
+    found = []
+    master = facts.master(port)
+    if master == "ovs-system" or not master and bridge.type == "ovs":
+        master = ovs.bridge_of(port)
+    if master not in ("", bridge.name):
+        found.append(Mistake(where, "port %s of %s is a port of %s now" % (port, bridge.name, master),
+                             "a port that no other bridge has is wanted"))
+    ours = {str(address) for address in bridge.address}
+    for one in state.addresses:
+        if one.device == port and one.words[0] not in ours:
+            found.append(Mistake(bridge.at("address"), "port %s has the address %s, which would not work on a port"
+                                 % (port, one.words[0]), "'address = ... %s' in [bridge %s], or its removal, is wanted"
+                                 % (one.words[0], bridge.name)))
+    return found

@@ -1,0 +1,93 @@
+"""What vzhooks has done to the node itself, below /run/vzhooks/node: the lines with their undo.  Hot path.
+
+And, while a change waits for `vzhook node confirm`, what it consists of.
+"""
+import os
+
+from vzhooks import paths, plan, store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Optional, Sequence, Tuple
+
+class Pending:
+    """A change that goes back by itself: what it undoes and does, and who waits until when."""
+
+    __slots__ = ("gone", "new", "watcher", "deadline")
+
+    def __init__(self, gone: "Sequence[plan.Line]", new: "Sequence[plan.Line]", watcher: str,
+                 deadline: float) -> None:
+        self.gone = list(gone)
+        self.new = list(new)
+        self.watcher = watcher  # the watching process, as process_name() gives it
+        self.deadline = deadline  # of time.monotonic(), which all processes of a boot share
+
+
+def lock() -> store.Lock:
+    """The node's lock; everything that changes what containers share holds it."""
+    return store.Lock(paths.run("node"))
+
+
+def read() -> "List[plan.Line]":
+    """The journal's lines, [] where there is none of this boot.  Raise store.Unusable, plan.PlanError."""
+    return _load("journal") or []
+
+
+def write(lines: "Sequence[plan.Line]") -> None:
+    """Replace the journal.  Raise OSError."""
+    _save("journal", lines, [])
+
+
+def pending() -> "Optional[Pending]":
+    """The change that waits for its confirmation.  Raise store.Unusable, plan.PlanError."""
+    path = paths.run("node", "pending")
+    stored = store.load(path)
+    header = dict(stored[0]) if stored else {}
+    if stored is None or header.get("boot") != paths.boot_id():
+        return None
+    lines = plan.parse(stored[1], path)
+    gone = int(header["gone"])
+    return Pending(lines[:gone], lines[gone:], header["watcher"], float(header["deadline"]))
+
+
+def wait(change: Pending) -> None:
+    """Note a change that waits.  Raise OSError."""
+    _save("pending", change.gone + change.new,
+          [("gone", str(len(change.gone))), ("watcher", change.watcher), ("deadline", "%f" % change.deadline)])
+
+
+def settle() -> None:
+    """Nothing waits any more."""
+    _remove("pending")
+
+
+def process_name(pid: int) -> str:
+    """A process by its number and start time, "" when it has ended; a number alone may be another's later."""
+    try:
+        with open("/proc/%d/stat" % pid) as file:
+            return "%d %s" % (pid, file.read().rpartition(")")[2].split()[19])
+    except OSError:
+        return ""
+
+
+def _load(name: str) -> "Optional[List[plan.Line]]":
+    path = paths.run("node", name)
+    stored = store.load(path)
+    if stored is None or dict(stored[0]).get("boot") != paths.boot_id():
+        return None
+    return plan.parse(stored[1], path)
+
+
+def _save(name: str, lines: "Sequence[plan.Line]", more: "Sequence[Tuple[str, str]]") -> None:
+    if not lines and not more:
+        return _remove(name)
+    header = [("vzhooks-node", "1"), ("boot", paths.boot_id())] + list(more)
+    store.save(paths.run("node", name), header, plan.text(lines))
+
+
+def _remove(name: str) -> None:
+    for path in (paths.run("node", name), paths.run("node", name) + store.NEW):
+        try:
+            os.unlink(path)
+        except FileNotFoundError:
+            pass

@@ -1,0 +1,78 @@
+"""What one container shares with others: the bridges, tables, rules and marks that it needs before it starts."""
+from typing import List, NamedTuple, Sequence, Tuple
+
+from vzhooks import plan, render
+from vzhooks.facts import Facts
+from vzhooks.mistakes import Mistake
+from vzhooks.model import Container, Veth
+from vzhooks.node import bridgeview, planner
+from vzhooks.node.network import Network
+from vzhooks.nodeconf import NodeConf
+from vzhooks.values import Address
+
+
+class Needed(NamedTuple):
+    """The lines that a container needs, what is to be said about them, and the bridges that they make."""
+
+    lines: List[plan.Line]
+    doubts: List[Mistake]
+    bridges: List[str]
+
+
+def needed(node: NodeConf, found: Container, facts: Facts) -> Needed:
+    """The lines for one container before it starts.  Raise Expected.
+
+    Left out, with a doubt: a network whose interface is missing, a bridge that would take the node's own way along.
+    """
+    lines, doubts, bridges = _bridges(node, found, facts)
+    routed = [veth for veth in found.routed if _networks(node, veth.all_addresses)]
+    addresses = found.venet + tuple(address for veth in routed for address in veth.all_addresses)
+    networks = _networks(node, addresses)
+    marked = bool(routed) or bool(networks) and planner.needs_marks(node.networks)
+    lines += planner.marks(node) if marked else []
+    for network in networks:
+        if facts.get("kind", network.dev) or network.dev in bridges:
+            lines += planner.network_lines(network, marked)
+            if network.rp_filter:  # what it goes back to is part of the plan
+                facts.get("sysctl", planner.rp_filter_of(network.dev))
+        else:
+            doubts += planner.missing(network, node._replace(bridges=()))
+    if addresses:
+        doubts += node.node_mistakes  # a network that they belong to may be among them
+    by_vzctl = [veth for veth in routed if veth.interface.type == "routed" and veth.interface.host_ifname]
+    return Needed(lines + _ingress(found.veid, by_vzctl, node), doubts, bridges)
+
+
+def ingress(veid: str, found: Container, veth: Veth, node: NodeConf) -> List[plan.Line]:
+    """The lines that make packets from a routed veth of ours known as a container's."""
+    wanted = veth in found.routed and veth.interface.type != "routed" and _networks(node, veth.all_addresses)
+    return _ingress(veid, [veth], node) if wanted else []
+
+
+def _ingress(veid: str, veths: Sequence[Veth], node: NodeConf) -> List[plan.Line]:
+    return render.render("routed", veid=veid, veths=veths, backend=planner.backend(node)) if veths else []
+
+
+def _networks(node: NodeConf, addresses: Sequence[Address]) -> List[Network]:
+    return [network for network in node.networks if any(map(network.holds, addresses))]
+
+
+def _bridges(node: NodeConf, found: Container, facts: Facts) -> Tuple[List[plan.Line], List[Mistake], List[str]]:
+    lines: List[plan.Line] = []
+    doubts: List[Mistake] = []
+    made = []
+    wanted = {veth.bridge for veth in found.veths if found.custom}
+    for bridge in node.bridges:
+        if bridge.name not in wanted or facts.get("kind", bridge.name):
+            continue
+        state = bridgeview.live()
+        conflicts = bridgeview.conflicts(bridge, state)
+        moves = planner.moves(bridge, state)
+        if moves:
+            conflicts.append(Mistake(bridge.where, moves[0], "'vzhook node up' is wanted, which asks first"))
+        if conflicts:
+            doubts += conflicts
+        else:
+            made.append(bridge.name)
+            lines += planner.bridge_lines(bridge, planner.bridge_tool(node), state)
+    return lines, doubts, made
