@@ -6,6 +6,7 @@ from typing import List, NamedTuple, Sequence, Tuple
 from vzhooks import facts, kernel, ovs
 from vzhooks.kernel import OnDevice
 from vzhooks.mistakes import Mistake
+from vzhooks.node import journal
 from vzhooks.node.bridge import Bridge
 from vzhooks.values import Address
 
@@ -37,7 +38,7 @@ class Port(NamedTuple):
     name: str
     mtu_before: str
     was_down: bool
-    addresses: Tuple[Address, ...]  # those of the bridge that it has now
+    gets_back: Tuple[Address, ...]  # the addresses of the bridge that it has when the bridge has gone
 
 
 class Moved(NamedTuple):
@@ -117,8 +118,12 @@ def _port(bridge: Bridge, name: str, state: Live) -> Port:
     mtu = facts.READERS["mtu"](name)
     flags = facts.file("/sys/class/net/%s/flags" % name)
     has = {one.words[0] for one in state.addresses if one.device == name}
+    # One that the conf has replaced since is still a reason not to leave the port without any.
+    lost = {":" in line.command.split()[3] for line in journal.read() if line.undo
+            and line.command.startswith("ip address del ") and line.command.endswith(" dev " + name)
+            and line.command.split()[3] not in map(str, bridge.address)}
     return Port(name, mtu if mtu != str(bridge.mtu) else "", bool(flags) and not int(flags, 16) & 1,
-                tuple(address for address in bridge.address if str(address) in has))
+                tuple(address for address in bridge.address if str(address) in has or (address.family == 6) in lost))
 
 
 def _moved(route: OnDevice, bridge: str) -> Moved:
@@ -133,12 +138,12 @@ def _moved(route: OnDevice, bridge: str) -> Moved:
 
 def _before(bridge: Bridge, mac: str) -> Before:
     if bridge.type == "ovs" or is_ours(bridge.name):
-        return Before()
+        return Before()  # it goes as a whole
     path = "/sys/class/net/%s/" % bridge.name
     now, mtu, flags = (facts.file(path + name) for name in ("address", "mtu", "flags"))
     stp, delay = facts.file(path + "bridge/stp_state"), facts.file(path + "bridge/forward_delay")
-    same = (stp, delay) == (str(int(bridge.stp)), str(100 * delay_of(bridge)))
-    return Before(now if now != mac else "", "" if same else stp, "" if same else delay,
+    return Before(now if now != mac else "", stp if stp != str(int(bridge.stp)) else "",
+                  delay if delay != str(100 * delay_of(bridge)) else "",
                   mtu if mtu != str(bridge.mtu) else "", not int(flags, 16) & 1)
 
 

@@ -31,8 +31,10 @@ class Change:
         self.before = journal.read()
         lines, gone = plan.merged(wanted, self.before, True)
         present = Present([line.command for line in lines + gone], timeout)
+        self.lines = [line for line in lines if not _moved(line, self.before) or present.holds(line.command)]
         self.new = [line for line in lines if not present.holds(line.command) and not _moved(line, self.before)]
-        self.gone = [line for line in gone if present.holds(line.command) is not False] if not keep else []
+        self.gone = [line for line in gone if present.holds(line.command) is not False
+                     and not _still_a_port(line, lines)] if not keep else []
         done = {line.key for line in self.before}
         # In the plan's order, so that the journal is undone in its reverse.
         mine = [line for line in lines if line.key in done or line in self.new]
@@ -65,7 +67,12 @@ class Change:
             self.job.take_back(done)
             journal.write(self.before)
             raise
-        journal.write(self.after + self.job.take_back(self.gone))  # what could not be undone is tried again
+        left = self.job.take_back(self.gone)
+        journal.write(self.after + left)  # what could not be undone is tried again
+        if self.gone and self.lines:
+            # With an interface's first address the kernel also took its others of that network, and their routes.
+            commands = Present([line.command for line in self.lines], self.timeout)
+            self.job.carry_out([line for line in self.lines if commands.holds(line.command) is False], [])
 
 
 def restore(say: "Callable[[str], None]", gone: "Sequence[plan.Line]", new: "Sequence[plan.Line]") -> None:
@@ -81,6 +88,14 @@ def restore(say: "Callable[[str], None]", gone: "Sequence[plan.Line]", new: "Seq
 def _moved(line: plan.Line, before: "Sequence[plan.Line]") -> bool:
     """Whether it is somebody else's route that has followed its address already: it is still his, not ours to keep."""
     return line.key in {one.key for one in before if one.undo and " route replace " in one.undo.command}
+
+
+def _still_a_port(line: plan.Line, lines: "Sequence[plan.Line]") -> bool:
+    """Whether an address left a port that stays one: there it is not wanted back."""
+    words = line.command.split()
+    ports = [one.command.split() for one in lines if " master " in one.command or "addif" in one.command
+             or "add-port" in one.command]
+    return words[:3] == ["ip", "address", "del"] and any(words[5] in port for port in ports)
 
 
 def make_sure(lines: "Sequence[plan.Line]", say: "Callable[[str], None]",

@@ -65,9 +65,10 @@ def process_name(pid: int) -> str:
     """A process by its number and start time, "" when it has ended; a number alone may be another's later."""
     try:
         with open("/proc/%d/stat" % pid) as file:
-            return "%d %s" % (pid, file.read().rpartition(")")[2].split()[19])
+            fields = file.read().rpartition(")")[2].split()  # proc(5): state, ..., starttime
     except OSError:
         return ""
+    return "" if fields[0] in "ZX" else "%d %s" % (pid, fields[19])
 
 
 def _load(name: str) -> "Optional[List[plan.Line]]":
