@@ -191,8 +191,8 @@ def _port_conflicts(bridge: Bridge, port: str, state: Live) -> List[Mistake]:
                         "an interface of this node is wanted")]
     found = []
     master = facts.master(port)
-    if master == "ovs-system" or not master and bridge.type == "ovs":
-        master = ovs.bridge_of(port)
+    if master in ("", "ovs-system") and facts.READERS["openvswitch"](""):
+        master = ovs.bridge_of(port)  # with the userspace datapath sysfs tells nothing
     if master not in ("", bridge.name):
         found.append(Mistake(where, "port %s of %s is a port of %s now" % (port, bridge.name, master),
                              "a port that no other bridge has is wanted"))
