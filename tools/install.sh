@@ -60,6 +60,10 @@ done
 mkdir -p "$dest/usr/lib/systemd/system"
 install -m 0644 packaging/systemd/*.service "$dest/usr/lib/systemd/system/"
 
+# For nodes without systemd; a node with it would run both.
+mkdir -p "$dest$share/sysv"
+install -m 0755 packaging/sysv/vzhooks "$dest$share/sysv/"
+
 mkdir -p "$dest/usr/share/doc/vzhooks"
 for file in README.md CHANGELOG.md LICENSE; do
     if [ -f $file ]; then install -m 0644 $file "$dest/usr/share/doc/vzhooks/"; fi
