@@ -9,7 +9,8 @@ import click
 from vzhooks import __version__, actions, lint, log, names, paths, plan, planner, process, warming
 from vzhooks.call import Call
 from vzhooks.errors import ConfigError, Expected
-from vzhooks.node import cli as node
+from vzhooks.node.cli import node
+from vzhooks.terminal import say, show
 
 FAILED, WRONG = 1, 2  # exit codes; 0: done
 
@@ -138,25 +139,7 @@ def show_plan(veid: str, device: Optional[str]) -> None:
         click.echo(plan.text(one.ready.lines), nl=False)
 
 
-def show(command: str) -> None:
-    """Each command as it runs, as wg-quick does."""
-    quietly("[#] " + command, False)
-
-
-def say(message: str) -> None:
-    """A warning or an error."""
-    quietly(message, True)
-
-
-def quietly(message: str, err: bool) -> None:
-    """Print, but never let a reader who has gone, or a full disk, stop the work halfway."""
-    try:
-        click.echo(message, err=err)
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 2 if err else 1)
-
-
-vzhook.add_command(node.group(node.Output(say, show)))
+vzhook.add_command(node)
 
 
 def main(arguments: Optional[List[str]] = None) -> None:

@@ -36,12 +36,13 @@ def sections(path: str, text: str) -> Tuple[Dict[str, Section], List[Mistake]]:
         if not row:
             continue
         if row.startswith("["):
-            name = " ".join(row[1:].rstrip("]").split())
+            name = " ".join(row[1:-1].split())
             if not row.endswith("]") or not name or "[" in name or "]" in name:
                 mistakes.append(Mistake(where, "'%s'" % shown(row), "[SECTION] or [SECTION NAME] is wanted"))
                 current = Section(where)  # what follows belongs to nothing that we know
             elif name in found:
                 mistakes.append(Mistake(where, "section [%s] a second time" % shown(name), "one section is wanted"))
+                current = found[name]
             else:
                 current = found[name] = Section(where)
         elif not equals or not key.strip():
@@ -86,8 +87,11 @@ def words(check: Callable[[str, str], object]) -> Check:
         found = text.split()
         if not found:
             raise ValueError("one or more words are wanted")
-        for index, word in enumerate(found):
-            if word in found[:index]:
+        made: List[object] = []
+        for word in found:
+            value = check(word, where)
+            if value in made:  # the same in another spelling, too
                 raise ValueError("each word once is wanted, '%s' is there twice" % shown(word))
-        return tuple(check(word, where) for word in found)
+            made.append(value)
+        return tuple(made)
     return each

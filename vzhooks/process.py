@@ -95,14 +95,13 @@ def apart(work: "Callable[[], int]") -> int:
         os.close(writer)
         told = os.read(reader, 1)
         os.close(reader)
-        if told:
-            return 0
-        return os.WEXITSTATUS(os.waitpid(pid, 0)[1])
+        status = 0 if told else os.waitpid(pid, 0)[1]
+        return os.WEXITSTATUS(status) if os.WIFEXITED(status) else 1
     code = 1
     try:
         os.close(reader)
         os.setsid()
-        os.dup2(writer, APART)
+        os.dup2(writer, APART, False)  # what WORK starts must not keep our caller waiting
         os.close(writer)
         code = work()
     finally:
@@ -111,7 +110,10 @@ def apart(work: "Callable[[], int]") -> int:
 
 def left_alone() -> None:
     """In work that runs apart(): let the caller go, and give up its terminal and pipes."""
-    os.write(APART, b"1")
+    try:
+        os.write(APART, b"1")
+    except BrokenPipeError:
+        pass  # the caller has gone already: all the more must the work go on
     os.close(APART)
     null = os.open("/dev/null", os.O_RDWR)
     for standard in (0, 1, 2):

@@ -19,8 +19,16 @@ def numbers(kind: str) -> "Dict[str, str]":
                 rows = [row.split("#")[0].split() for row in file]
         except OSError:
             continue
-        known.update({row[1]: row[0] for row in rows if len(row) >= 2})
+        known.update({row[1]: _decimal(row[0]) for row in rows if len(row) >= 2})
     return known
+
+
+def _decimal(number: str) -> str:
+    """A number of such a file, where 0x210 is allowed, too."""
+    try:
+        return str(int(number, 16 if number.lower().startswith("0x") else 10))
+    except ValueError:
+        return number
 
 
 def files(kind: str) -> "List[str]":

@@ -11,7 +11,7 @@ from vzhooks.node.bridge import Bridge
 from vzhooks.values import Address
 
 VOLATILE = ("linkdown", "dead", "offload", "trap", "rt_trap")  # a route's states, each one word
-TIMED = ("expires", "pref", "error", "users", "age")  # and those with a value
+TIMED = ("expires", "pref", "error", "users", "age", "nhid")  # and those with a value; a nexthop keeps its device
 ALIAS = "vzhooks:"  # how the alias of an interface of ours begins
 
 
@@ -24,12 +24,18 @@ class Live(NamedTuple):
     @property
     def default_devices(self) -> List[str]:
         """The interfaces by which the node reaches the world."""
-        return [route.device for route in self.routes if route.words[0] == "default" and not route.value("table")]
+        return [device for route in self.routes if route.words[0] == "default" and not route.value("table")
+                for device in devices_of(route)]
 
 
 def live() -> Live:
     """Read the node's state."""
     return Live(kernel.addresses(), kernel.all_routes())
+
+
+def devices_of(route: OnDevice) -> List[str]:
+    """The interfaces of a route; one with several next hops can have several."""
+    return [word for before, word in zip(route.words, route.words[1:]) if before == "dev"]
 
 
 class Port(NamedTuple):
@@ -83,11 +89,10 @@ class BridgeView(NamedTuple):
 def view(bridge: Bridge, tool: str, state: Live) -> BridgeView:
     """The bridge for its template."""
     ports = tuple(_port(bridge, name, state) for name in bridge.ports)
-    routes = tuple(_moved(route, bridge.name) for route in
-                   sorted((route for route in state.routes if route.device in bridge.ports),
-                          key=lambda route: "via" in route.words))
-    moved = {route.value("via") for route in state.routes
-             if route.device in bridge.ports and route.words[0] == "default" and not route.value("table")}
+    moving = [route for route in state.routes if set(devices_of(route)) & set(bridge.ports)]
+    routes = tuple(_moved(route, bridge) for route in sorted(moving, key=lambda route: "via" in route.words))
+    moved = {word for route in moving if route.words[0] == "default" and not route.value("table")
+             for before, word in zip(route.words, route.words[1:]) if before == "via"}
     mac = mac_of(bridge)
     return BridgeView(
         bridge.name, bridge.where, "ovs" if bridge.type == "ovs" else tool, is_ours(bridge.name), mac,
@@ -126,13 +131,14 @@ def _port(bridge: Bridge, name: str, state: Live) -> Port:
                 tuple(address for address in bridge.address if str(address) in has or (address.family == 6) in lost))
 
 
-def _moved(route: OnDevice, bridge: str) -> Moved:
+def _moved(route: OnDevice, bridge: Bridge) -> Moved:
     words = [word for word in route.words if word not in VOLATILE]
     for key in TIMED:
         if key in words:
             at = words.index(key)
             del words[at:at + 2]
-    after = [bridge if before == "dev" else word for before, word in zip([""] + words, words)]
+    after = [bridge.name if before == "dev" and word in bridge.ports else word
+             for before, word in zip([""] + words, words)]
     return Moved("ip -6" if route.family == 6 else "ip", " ".join(words), " ".join(after))
 
 
@@ -163,7 +169,7 @@ def conflicts(bridge: Bridge, state: Live) -> List[Mistake]:
         found += _port_conflicts(bridge, port, state)
     for gateway in bridge.gateway:
         for route in state.routes:
-            here = route.device in bridge.ports + (name,)
+            here = set(devices_of(route)) & set(bridge.ports + (name,))
             if route.family == gateway.family and route.words[0] == "default" and not route.value("table") \
                     and not here and not route.value("metric"):
                 found.append(Mistake(gateway.where, "gateway %s, but the node has '%s'"

@@ -37,7 +37,7 @@ class Change:
                      and not _still_a_port(line, lines)] if not keep else []
         done = {line.key for line in self.before}
         # In the plan's order, so that the journal is undone in its reverse.
-        mine = [line for line in lines if line.key in done or line in self.new]
+        mine = [line for line in lines if line.key in done or line in self.new or _gets_back(line)]
         self.after = (gone if keep else []) + mine
 
     @property
@@ -60,7 +60,8 @@ class Change:
     def run(self) -> None:
         """Do it.  Raise Expected after what was done is undone again."""
         done: List[plan.Line] = []
-        journal.write(self.before + [line for line in self.new if line not in self.before])
+        known = {line.key for line in self.before}
+        journal.write(self.before + [line for line in self.new if line.key not in known])
         try:
             self.job.carry_out(self.new, done)
         except Expected:
@@ -88,6 +89,11 @@ def restore(say: "Callable[[str], None]", gone: "Sequence[plan.Line]", new: "Seq
 def _moved(line: plan.Line, before: "Sequence[plan.Line]") -> bool:
     """Whether it is somebody else's route that has followed its address already: it is still his, not ours to keep."""
     return line.key in {one.key for one in before if one.undo and " route replace " in one.undo.command}
+
+
+def _gets_back(line: plan.Line) -> bool:
+    """Whether a port is to have an address when the bridge has gone, though it was never taken from it."""
+    return line.undo is not None and line.command.startswith("ip address del ")
 
 
 def _still_a_port(line: plan.Line, lines: "Sequence[plan.Line]") -> bool:

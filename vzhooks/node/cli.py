@@ -1,130 +1,174 @@
 """`vzhook node`: the node's own networks, by hand and at boot."""
+import functools
 import signal
 import sys
-from typing import Callable, List, NamedTuple, Optional
+from typing import Callable, List, NamedTuple, Optional, Tuple
 
 import click
 
-from vzhooks import plan, store
+from vzhooks import kernel, plan
 from vzhooks.errors import Expected
 from vzhooks.mistakes import Mistake
-from vzhooks.node import confirm, journal, planner, status, tablenames
+from vzhooks.node import bridgeview, confirm, export, journal, planner, saved, status, tablenames
 from vzhooks.node.change import Change
-
-
-class Output(NamedTuple):
-    """How the command line speaks (cli.py)."""
-
-    say: Callable[[str], None]
-    show: Callable[[str], None]
+from vzhooks.terminal import say, show
 
 
 class Refused(Expected):
     """A change that nobody has allowed."""
 
 
-def group(output: Output) -> click.Group:
-    """The commands of `vzhook node`."""
-    @click.group()
-    def node() -> None:
-        """The node's own networks: bridges, tables and rules of /etc/vz/vzhooks.conf."""
+class Options(NamedTuple):
+    """How a change is to be made."""
 
-    @node.command("plan")
-    def plan_() -> None:
-        """Show the commands that the node should have."""
-        made = planner.node_plan(planner.conf())
-        _say_all(made.doubts, output)
-        click.echo(plan.text(made.lines), nl=False)
-
-    @node.command()
-    @_change_options
-    def up(seconds: Optional[int], yes: bool, dry_run: bool) -> None:
-        """Make the node's networks as vzhooks.conf says; what is so already stays untouched."""
-        found = planner.conf()
-        with journal.lock() as lock:
-            confirm.overdue(output.say)
-            made = planner.node_plan(found)
-            _say_all(made.doubts, output)
-            change = Change(made.lines, output.say, output.show, found.timeout)
-            moves = [] if confirm.is_known([line.command for line in change.new]) else made.moves
-            _perform(change, moves, seconds, yes, dry_run, output, lock)
-            if not dry_run:
-                tablenames.write(found.networks)
-
-    @node.command()
-    @_change_options
-    def down(seconds: Optional[int], yes: bool, dry_run: bool) -> None:
-        """Undo what `up` and the starts of containers have done to the node, and nothing else."""
-        found = planner.conf()
-        with journal.lock() as lock:
-            confirm.overdue(output.say)
-            change = Change([], output.say, output.show, found.timeout)
-            change.gone = status.with_marked(change.gone, found)
-            status.refuse_used(change.gone, found)
-            _perform(change, planner.down_moves(status.bridges(change.gone)), seconds, yes, dry_run, output, lock)
-            if not dry_run:
-                tablenames.write(())
-
-    @node.command()
-    def check() -> None:
-        """Compare the node with vzhooks.conf.  Exit code 0: as planned, 1: drift, 2: a mistake in the file."""
-        made = planner.node_plan(planner.conf())
-        _say_all(made.doubts, output)
-        drift = status.drift(made.lines)
-        for row in drift:
-            click.echo(row)
-        click.echo("lines: %d, drift: %d" % (len(made.lines), len(drift)))
-        if drift:
-            sys.exit(1)
-
-    @node.command("confirm")
-    def confirm_() -> None:
-        """Keep the change that `up --confirm` or `down --confirm` has made."""
-        with journal.lock():
-            confirm.overdue(output.say)
-            if not confirm.confirm():
-                raise Expected("no change of the node's networks waits for a confirmation")
-        click.echo("confirmed")
-
-    return node
+    seconds: Optional[int]
+    yes: bool
+    dry_run: bool
 
 
-def _change_options(command: Callable[..., None]) -> Callable[..., None]:
+def _change_options(command: Callable[[Options], None]) -> Callable[..., None]:
+    @functools.wraps(command)
+    def wrapped(seconds: Optional[int], yes: bool, dry_run: bool) -> None:
+        command(Options(seconds, yes, dry_run))
+
+    with_options: Callable[..., None] = wrapped
     for option in (click.option("--dry-run", is_flag=True, help="Show the commands, run none."),
                    click.option("--yes", is_flag=True, help="Also what can cut off who is logged in over the network."),
                    click.option("--confirm", "seconds", type=click.IntRange(1, 3600), metavar="SECONDS",
                                 help="Go back after SECONDS, unless 'vzhook node confirm' comes before.")):
-        command = option(command)
-    return command
+        with_options = option(with_options)
+    return with_options
 
 
-def _say_all(doubts: List[Mistake], output: Output) -> None:
+@click.group()
+def node() -> None:
+    """The node's own networks: bridges, tables and rules of /etc/vz/vzhooks.conf."""
+
+
+@node.command("plan")
+def plan_() -> None:
+    """Show the commands that the node should have."""
+    made = planner.node_plan(planner.conf())
+    _say_all(made.doubts)
+    click.echo(plan.text(made.lines), nl=False)
+
+
+@node.command()
+@_change_options
+def up(options: Options) -> None:
+    """Make the node's networks as vzhooks.conf says; what is so already stays untouched."""
+    found = planner.conf()
+
+    def change() -> Tuple[Change, List[str]]:
+        made = planner.node_plan(found)
+        _say_all(made.doubts)
+        change = Change(made.lines, say, show, found.timeout)
+        change.gone += status.left_over(made.lines + change.gone)
+        return change, [] if confirm.is_known([line.command for line in change.new]) else made.moves
+
+    _perform(change, options)
+    if not options.dry_run:
+        tablenames.write(found.networks)
+
+
+@node.command()
+@_change_options
+def down(options: Options) -> None:
+    """Undo what `up` and the starts of containers have done to the node, and nothing else."""
+    found = planner.conf()
+
+    def change() -> Tuple[Change, List[str]]:
+        change = Change([], say, show, found.timeout)
+        known = {line.undo.command for line in change.gone if line.undo}
+        change.gone += [line for line in status.marked(found) if line.undo and line.undo.command not in known]
+        status.refuse_used(change.gone, found)
+        return change, planner.down_moves(status.bridges(change.gone))
+
+    _perform(change, options)
+    if not options.dry_run:
+        tablenames.write(())
+
+
+@node.command()
+def check() -> None:
+    """Compare the node with vzhooks.conf.  Exit code 0: as planned, 1: drift, 2: a mistake in the file."""
+    made = planner.node_plan(planner.conf())
+    _say_all(made.doubts)
+    drift = status.drift(made.lines)
+    for row in drift:
+        click.echo(row)
+    click.echo("lines: %d, drift: %d" % (len(made.lines), len(drift)))
+    if drift:
+        sys.exit(1)
+
+
+@node.command("confirm")
+def confirm_() -> None:
+    """Keep the change that `up --confirm` or `down --confirm` has made."""
+    with journal.lock():
+        confirm.overdue(say)
+        if not confirm.confirm():
+            raise Expected("no change of the node's networks waits for a confirmation")
+    click.echo("confirmed")
+
+
+@node.command("export")
+@click.argument("kind", type=click.Choice(export.KINDS), required=False)
+@click.option("--to", "directory", type=click.Path(file_okay=False), default="", metavar="DIR",
+              help="Write below DIR, as it would lie below /.")
+@click.option("--replace", is_flag=True, help="Also files that are not ours; the old ones are saved.")
+@click.option("--undo", is_flag=True, help="Put back what exports have replaced, remove what they made.")
+def export_(kind: Optional[str], directory: str, replace: bool, undo: bool) -> None:
+    """Write the networks as files of the distribution, which then makes them at boot by itself."""
+    if undo:
+        click.echo("files: %d" % saved.undo(directory, click.echo))
+        return
+    if not kind:
+        raise click.UsageError("one of %s, or --undo, is wanted" % ", ".join(export.KINDS))
+    found = planner.conf()
+    macs = {bridge.name: bridgeview.mac_of(bridge) for bridge in found.bridges}
+    files = export.files(kind, found, macs, export.tree(directory), kernel.rules_have_protocol())
+    saved.write(files, directory, replace, click.echo)
+    click.echo("files: %d" % len(files))
+
+
+def _say_all(doubts: List[Mistake]) -> None:
     for doubt in doubts:
-        output.say(str(doubt))
+        say(str(doubt))
 
 
-def _perform(change: Change, moves: List[str], seconds: Optional[int], yes: bool, dry_run: bool,
-             output: Output, lock: store.Lock) -> None:
-    """Carry a change out as the options say, or refuse it."""
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that goes must not leave half of it
-    if dry_run:
-        click.echo(plan.text(change.new) + plan.text(change.undoing), nl=False)
-        return
-    change.refuse_waiting()
-    if change.empty:
-        click.echo("nothing to do: all is as wanted")
-        return
-    if moves and not seconds and not yes:
+def _perform(make: Callable[[], Tuple[Change, List[str]]], options: Options) -> None:
+    """Make the change that MAKE finds to be wanted, or refuse it; nobody waits for our lock while we ask."""
+    moves = _attempt(make, options, bool(options.seconds) or options.yes)
+    if moves:
         _ask(moves)
-    if not seconds:
-        change.run()
-        if moves:
-            confirm.remember([line.command for line in change.new])
-        return
-    code = confirm.carry_out_and_wait(change, seconds, output.say, lock)
-    if code:
-        sys.exit(code)
-    click.echo("done; it goes back in %d s unless 'vzhook node confirm' comes before" % seconds)
+        _attempt(make, options, True)
+
+
+def _attempt(make: Callable[[], Tuple[Change, List[str]]], options: Options, allowed: bool) -> List[str]:
+    """Carry a change out; return what would have to be allowed first, with nothing done then."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that goes must not leave half of it
+    with journal.lock() as lock:
+        confirm.overdue(say)
+        change, moves = make()
+        if options.dry_run:
+            click.echo(plan.text(change.new) + plan.text(change.undoing), nl=False)
+            return []
+        change.refuse_waiting()
+        if change.empty:
+            click.echo("nothing to do: all is as wanted")
+        elif moves and not allowed:
+            return moves
+        elif options.seconds:
+            code = confirm.carry_out_and_wait(change, options.seconds, say, lock)
+            if code:
+                sys.exit(code)
+            click.echo("done; it goes back in %d s unless 'vzhook node confirm' comes before" % options.seconds)
+        else:
+            change.run()
+            if moves:
+                confirm.remember([line.command for line in change.new])
+    return []
 
 
 def _ask(moves: List[str]) -> None:

@@ -165,12 +165,17 @@ def _strangers(network: Network, state: Live) -> List[Mistake]:
 
 
 def _rp_filter(network: Network, state: Live) -> List[Mistake]:
-    """rp_filter=1 drops what comes in by another interface than its answer would leave by (ip-sysctl.txt)."""
-    values = [facts.sysctl(rp_filter_of(name)) for name in ("all", network.dev)]
-    strict = network.rp_filter != "2" and max(values) == "1"
-    if not strict or network.dev in state.default_devices or all(cidr.family == 6 for cidr in network.cidr):
+    """rp_filter=1 drops what comes in by another interface than its answer would leave by (ip-sysctl.txt).
+
+    For venet0 the kernel asks with the ingress interface, so that our rules answer; not for what it does not forward,
+    and not with the mark of routed veths.
+    """
+    # The larger one counts; ours as it will be.
+    values = [facts.sysctl(rp_filter_of("all")), network.rp_filter or facts.sysctl(rp_filter_of(network.dev))]
+    if max(values) != "1" or network.dev in state.default_devices or all(cidr.family == 6 for cidr in network.cidr):
         return []
-    return [Mistake(network.at("dev"), "rp_filter is 1 on %s, which drops what comes in there from beyond %s, since "
-                    "the node itself would answer by %s" % (network.dev, " ".join(map(str, network.cidr)),
-                                                        " ".join(state.default_devices) or "no interface"),
+    return [Mistake(network.at("dev"), "rp_filter is 1 on %s, which drops what comes in there from beyond %s for the "
+                    "node itself or a routed veth, since the way back is by %s"
+                    % (network.dev, " ".join(map(str, network.cidr)),
+                       " ".join(state.default_devices) or "no interface"),
                     "'rp_filter = 2' in [network %s] is wanted" % network.name)]

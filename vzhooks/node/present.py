@@ -18,6 +18,8 @@ DEFAULTS = {"0.0.0.0/0": "default", "::/0": "default"}
 ROUTE_TYPES = ("unicast", "unreachable", "blackhole", "prohibit", "throw", "local", "broadcast", "multicast", "anycast",
                "nat")
 FLAGS = ("onlink", "linkdown", "dead", "pervasive", "offload", "trap", "notify", "rt_trap", "detached", "[detached]")
+SELECTORS = ("iif", "oif", "fwmark", "suppress_prefixlength", "suppress_ifgroup", "tos", "dsfield", "ipproto", "sport",
+             "dport", "uidrange", "goto")  # what else a rule says; of ours, only the first and third
 MAIN = "254"
 
 
@@ -114,7 +116,7 @@ class Present:
         found = {"pref": values.get("pref", preference), "not": str("not" in words),
                  "from": _plain(values.get("from", "all")), "to": _plain(values.get("to", "all")),
                  "table": self.tables.get(table, table)}
-        for key in ("iif", "oif", "fwmark", "suppress_prefixlength"):
+        for key in SELECTORS:
             found[key] = values.get(key, "")
         return found
 

@@ -4,14 +4,14 @@ from typing import List, Sequence
 
 from vzhooks import facts, kernel, ovs, plan
 from vzhooks.errors import Expected
-from vzhooks.node import planner
+from vzhooks.node import tablenames
 from vzhooks.node.network import FIRST, LAST
 from vzhooks.node.present import Present
 from vzhooks.nodeconf import NodeConf
 
 
 def drift(lines: Sequence[plan.Line]) -> List[str]:
-    """A row for each line that the kernel lacks, and for each of our rules that no line has."""
+    """A row for each line that the kernel lacks, and for each rule of ours that no line has."""
     present = Present([line.command for line in lines])
     found = []
     for line in lines:
@@ -19,33 +19,45 @@ def drift(lines: Sequence[plan.Line]) -> List[str]:
         if held is not True:
             found.append("%s: %s%s" % ("missing" if held is False else "cannot be told", line.command,
                                        " (from %s)" % line.origin if line.origin else ""))
-    wanted = [present.rule(line.command.replace("ip -6 ", "ip ").split()[3:])
-              for line in lines if " rule add " in line.command]
-    for family, rows in our_rules():
-        found += ["left over: ip -%d rule %s" % (family, row) for row in rows
-                  if present.rule(row.split()) not in wanted]
-    return found
+    return found + ["left over: " + line.command.replace(" add ", " ") for line in left_over(lines)]
 
 
-def our_rules() -> List["tuple[int, List[str]]"]:
-    """The rules within our range of preferences, by their families, as listed."""
+def left_over(lines: Sequence[plan.Line]) -> List[plan.Line]:
+    """The rules in our range of preferences that no line has, or that are there twice: two that differ only in their
+    protocol are two to the kernel, and old kernels take even the same one again.
+    """
+    present = Present([])
+    rules = [(line.command.startswith("ip -6 "), present.rule(line.command.partition(" rule add ")[2].split()))
+             for line in lines if " rule add " in line.command]
     found = []
-    for family in (4, 6):
-        rows = [row for row in kernel.listing(["ip", "-%d" % family, "rule", "show"])
-                if row.partition(":")[0].isdigit() and FIRST <= int(row.partition(":")[0]) <= LAST]
-        found.append((family, rows))
+    for ip, six in (("ip", False), ("ip -6", True)):
+        for row in kernel.listing(["ip", "-6" if six else "-4", "rule", "show"]):
+            preference, _, rest = row.partition(":")
+            if not preference.isdigit() or not FIRST <= int(preference) <= LAST:
+                continue
+            rule = six, present.rule(row.split())
+            if rule in rules:
+                rules.remove(rule)
+                continue
+            words = "pref %s %s" % (preference, " ".join(rest.replace("[detached]", "").split()))
+            words = words.replace(" proto ", " protocol ")
+            found.append(plan.Line("node", "%s rule add %s" % (ip, words),
+                                   undo=plan.Undo("%s rule del %s" % (ip, words), False)))
     return found
 
 
-def with_marked(gone: List[plan.Line], found: NodeConf) -> List[plan.Line]:
-    """What of our plan is there and marked as ours, though no journal has it: made by exported files."""
-    known = {line.key for line in gone}
-    lines: List[plan.Line] = []
-    for network in found.networks:
-        lines += [line for line in planner.network_lines(network, True)
-                  if line.undo and line.command.startswith("ip ") and line.key not in known]
-    present = Present([line.command for line in lines])
-    return [line for line in lines if present.holds(line.command)] + gone
+def marked(found: NodeConf) -> List[plan.Line]:
+    """What is on the node with our marks, though no journal has it: made by exported files."""
+    tables = [str(network.table) for network in found.networks]
+    lines = []
+    for route in kernel.all_routes():
+        table = tablenames.numbers().get(route.value("table"), route.value("table"))
+        if table in tables and tablenames.protocol(route.value("proto")) == kernel.PROTOCOL:
+            ip = "ip -6" if route.family == 6 else "ip"
+            words = " ".join(word for word in route.words if word not in ("linkdown", "dead"))
+            lines.append(plan.Line("node", "%s route replace %s" % (ip, words),
+                                   undo=plan.Undo("%s route del %s" % (ip, words), False)))
+    return lines + left_over([])
 
 
 def refuse_used(gone: Sequence[plan.Line], found: NodeConf) -> None:
