@@ -64,7 +64,7 @@ class Lab:
         return made
 
     def _build(self) -> None:
-        _configure(self.outside, ROUTER, [
+        configure(self.outside, ROUTER, [
             # Its address is fixed: a bridge takes the lowest of its ports', and the gateway's must not change with the nodes.
             'link add lan address 02:00:00:00:00:01 type bridge stp_state 0',
             'addr add {}/24 brd + dev lan'.format(GATEWAY),
@@ -75,7 +75,7 @@ class Lab:
             'addr add 198.51.100.254/24 brd + dev wan',
             'addr add 2001:db8:ffff::fe/64 dev wan nodad',
             'link set dev wan up'])
-        _configure(self.internet, HOST, [
+        configure(self.internet, HOST, [
             'addr add {}/24 brd + dev eth0'.format(INTERNET),
             'addr add {}/64 dev eth0 nodad'.format(INTERNET6),
             'link set dev eth0 up',
@@ -110,9 +110,9 @@ class Lab:
         def connect(namespace: Namespace) -> None:
             # The far end comes up first, so that eth0 and the bridge have their carrier, and thereby all of their kernel's
             # routes, when the last command is done: a snapshot taken then is a snapshot of a node at rest.
-            _configure(namespace, NODE, lines[:1])
+            configure(namespace, NODE, lines[:1])
             self.outside.batch(['link set dev {} master lan up'.format(name)])
-            _configure(namespace, NODE, lines[1:])
+            configure(namespace, NODE, lines[1:])
 
         node = Node(self, name, os.path.join(self.directory.path, name), generation, connect)
         self.nodes[name] = node
@@ -139,6 +139,7 @@ class Lab:
         self.close()
 
 
-def _configure(where: Namespace, script: str, lines: List[str]) -> None:
+def configure(where: Namespace, script: str, lines: List[str]) -> None:
+    """Run `script` (ROUTER, HOST, NODE) in a namespace, and in it the ip commands `lines`."""
     where.run(['sh', '-ec', script], input='\n'.join(lines) + '\n')
 

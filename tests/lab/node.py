@@ -12,6 +12,7 @@ from tests.lab.syslog import Syslog
 
 if TYPE_CHECKING:
     from tests.lab.network import Lab
+    from tests.lab.venet import Venet
 
 REPOSITORY = os.path.dirname(os.path.dirname(HERE))
 VZCTL = os.path.join(HERE, 'vzctl.py')
@@ -35,6 +36,7 @@ class Node(Host):
     def __init__(self, lab: 'Lab', name: str, root: str, generation: str, connect: Callable[[Namespace], None]) -> None:
         self.lab, self.name, self.root = lab, name, root
         self._connect = connect
+        self.services: List[Venet] = []  # what the node's boot starts
         os.mkdir(root)
         for directory in ('etc/vz/conf', 'vz/private', 'dev', 'run'):
             os.makedirs(os.path.join(root, directory))
@@ -61,6 +63,9 @@ class Node(Host):
         self._boot()
         boot_id = self.write('vz/boot_id', run(['cat', '/proc/sys/kernel/random/uuid']).stdout)
         self.run(['mount', '--bind', boot_id, '/proc/sys/kernel/random/boot_id'])
+        for service in self.services:
+            service.stop()
+            service.start()
 
     def command(self, argv: Sequence[str]) -> List[str]:
         return self.ns.command(argv)
@@ -180,6 +185,8 @@ class Node(Host):
     def close(self) -> None:
         """End the node. Lab.close() does it."""
         self.ns.close()
+        for service in self.services:
+            service.stop()
         self._log.close()
 
 

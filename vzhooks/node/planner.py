@@ -117,15 +117,23 @@ def backend(found: NodeConf) -> str:
 
 
 def _with_moved(lines: List[plan.Line], bridges: Sequence[Bridge]) -> List[plan.Line]:
-    """Routes that followed their address earlier are still part of the plan, or it would send them back."""
+    """Routes that followed their address earlier are still part of the plan, or it would send them back.
+
+    They stand where they stood: before the address leaves the port, so that it is back there when they come back.
+    """
     names = {bridge.name for bridge in bridges}
-    known = {line.key for line in lines}
     for line in journal.read():
-        words = line.command.split()
-        if line.undo and " route replace " in line.undo.command and line.key not in known \
-                and words[words.index("dev") + 1] in names:
-            lines.append(line)
+        if line.undo and " route replace " in line.undo.command and _device(line.command) in names \
+                and line.key not in {one.key for one in lines}:
+            leaves = [index for index, one in enumerate(lines) if one.command.startswith("ip address del ")
+                      and _device(one.command) == _device(line.undo.command)]
+            lines.insert(min(leaves + [len(lines)]), line)
     return lines
+
+
+def _device(command: str) -> str:
+    words = command.split()
+    return words[words.index("dev") + 1]
 
 
 def moves(bridge: Bridge, state: Live) -> List[str]:

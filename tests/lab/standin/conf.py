@@ -41,6 +41,11 @@ class Netif:
     def host_mac(self) -> str:
         return self.given.get('host_mac') or self._mac('host')
 
+    @property
+    def routed(self) -> bool:
+        """A veth of its own network, without a bridge: the node routes (modern)."""
+        return self._modern and self.given.get('type') == 'routed'
+
     def list(self, key: str) -> List[str]:
         """The values of `ip` (`:` between them) or `ip6` (`,`)."""
         return [word for word in self.given.get(key, '').split(',' if key == 'ip6' else ':') if word]
@@ -87,6 +92,10 @@ class CtConf:
 
     def netifs(self) -> List[Netif]:
         return parse_netif(variable(self._text(), 'NETIF') or '', self._veid, self._modern)
+
+    def addresses(self) -> List[str]:
+        """IP_ADDRESS: venet's addresses, with or without masks."""
+        return (variable(self._text(), 'IP_ADDRESS') or '').split()
 
     def save_netifs(self, netifs: List[Netif]) -> None:
         """Replace all assignments to NETIF by one."""

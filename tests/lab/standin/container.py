@@ -9,9 +9,10 @@ from tests.lab.standin.conf import CtConf, Netif, parse_netif
 from tests.lab.standin.ctnet import CtNet, ip, link_exists
 from tests.lab.standin.hookcall import PATH, Caller, Terminated, action_env
 from tests.lab.standin.lock import Lock
+from tests.lab.standin.venet import HostSide, Venet
 from tests.lab.standin.vznetcfg import vznetcfg
 
-NO_CONF, NOT_RUNNING, RUNNING, MOUNT_FAILED = 14, 31, 32, 79
+NO_CONF, NOT_RUNNING, RUNNING, CANT_ADDIP, MOUNT_FAILED = 14, 31, 32, 34, 79
 EXTERNAL_FAILED = {False: 130, True: 136}
 SKIP_ACTION = 39
 
@@ -35,6 +36,8 @@ class Vzctl:
         self.lock = Lock(lock, root, modern)
         self.caller = Caller(root, lock)
         self.net = CtNet(root, veid)
+        self.host = HostSide(root, veid, modern)
+        self.venet = Venet(root, veid, self.net, self.host)
         self._state = os.path.join(root, 'vz/state', veid)
         self._dump = os.path.join(root, 'vz/dump', veid)
 
@@ -63,9 +66,7 @@ class Vzctl:
     def _scripts(self, kind: str) -> List[str]:
         """The node's before the container's own on the way up, after it on the way down."""
         both = [os.path.join(self.root, 'etc/vz/conf/vps.' + kind), self._own_script(kind)]
-        if 'umount' in kind:
-            both.reverse()
-        return [path for path in both if os.path.exists(path)]
+        return [path for path in (reversed(both) if 'umount' in kind else both) if os.path.exists(path)]
 
     def _run_script(self, path: str) -> int:
         return self.caller.run([path], action_env(self.veid, self.modern, self.conf.path))
@@ -101,25 +102,41 @@ class Vzctl:
         for path in self._scripts('postumount'):
             self._run_script(path)
 
-    def _kill(self) -> None:
+    def _kill(self, from_inside: bool = False) -> None:
+        """End the container; what the node has for its addresses goes too, unless nobody was there to see the end."""
+        self.venet.unplug()
         self.net.destroy()
+        if not from_inside:
+            self.host.remove()
         self.state = 'mounted'
 
     def _external(self, netif: Netif) -> None:
         """vznetcfg for a veth that is new: legacy for each, modern for those with a network, and never for routed ones."""
-        if self.modern and (not netif.given.get('network') or netif.given.get('type') == 'routed'):
+        if self.modern and (not netif.given.get('network') or netif.routed):
             return
         code = vznetcfg(self.caller, self.root, self.veid, self.modern, 'addif' if self.modern else 'init', netif)
         if code:
             raise Failed(EXTERNAL_FAILED[self.modern], 'vznetcfg exited with error {}'.format(code))
 
     def _network(self, dump: str = '') -> None:
-        """Make the interfaces one by one, each followed by its hook: later ones do not exist yet."""
+        """Make venet0, then the interfaces one by one, each followed by its hook: later ones do not exist yet."""
+        try:
+            self.venet.add(self.conf.addresses(), dump)
+        except subprocess.CalledProcessError as e:
+            raise Failed(CANT_ADDIP, 'Unable to add an address: {}'.format(e)) from None
         for netif in self.conf.netifs():
             self.net.add_veth(netif)
             if dump:
-                self.net.restore(dump, netif)
+                self.net.restore(dump, netif.ifname)
             self._external(netif)
+
+    def _configure(self, netif: Netif, inside: bool = True) -> None:
+        """What modern vzctl does for an interface after the hooks."""
+        if inside:
+            self.net.configure(netif)
+        if netif.routed:
+            self.net.up_routed(netif)
+            self.host.add([word.split('/')[0] for word in netif.list('ip') + netif.list('ip6')], netif.host_ifname)
 
     def _run(self, skip_setup: bool = False, dump: Optional[str] = None) -> None:
         """From mounted to running; back by way of the umount hooks when EXTERNAL_SCRIPT fails, without them on SIGTERM."""
@@ -128,15 +145,14 @@ class Vzctl:
             self.state = 'mounted running'
             if not skip_setup:
                 self._network(dump or '')
-            if self.modern and dump is None:
+            if self.modern and not skip_setup:
                 for netif in self.conf.netifs():
-                    if not skip_setup:
-                        self.net.configure(netif)
+                    self._configure(netif, inside=dump is None)
             self.net.up_lo()
             if dump is None:
                 self._run_inside('start')
         except Terminated:
-            self.net.destroy()
+            self._kill()
             self.state = ''
             raise
         except (Failed, subprocess.CalledProcessError):
@@ -177,9 +193,10 @@ class Vzctl:
 
     def kill_inside(self, vzeventd: bool = False) -> None:
         self._must_run()
-        self._kill()
+        self._kill(from_inside=True)
         if vzeventd:
             self._umount()
+            self.host.remove()
 
     def suspend(self) -> None:
         self._must_run()
@@ -218,7 +235,7 @@ class Vzctl:
             self.net.add_veth(new)
             self._external(new)
             if self.modern:
-                self.net.configure(new)
+                self._configure(new)
         if save:  # after the hook: it cannot know the interface from the conf
             self.conf.save_netifs(netifs + [new])
 
@@ -228,6 +245,7 @@ class Vzctl:
         for netif in gone:
             if 'running' in self.state and link_exists(netif.host_ifname):
                 ip('link', 'del', netif.host_ifname)
+                self.host.remove(netif.host_ifname)
         if save:
             self.conf.save_netifs([netif for netif in netifs if netif not in gone])
 

@@ -7,12 +7,21 @@ from typing import List, Optional
 
 from tests.lab.standin.conf import Netif
 
+ROUTED_GATEWAY6 = 'fe80::1'  # the node's end of every routed veth
+
 
 def ip(*words: str, input: Optional[str] = None, check: bool = True) -> str:
     """Run the node's ip. Its complaint goes to stderr; a failure is CalledProcessError unless `check` is False."""
     done = subprocess.run(['ip'] + list(words), input=input, stdout=subprocess.PIPE, check=check, encoding='utf-8',
                           stderr=None if check else subprocess.DEVNULL)
     return done.stdout
+
+
+def answer_at_once(device: str) -> None:
+    """The lab's addition: for a proxied address the kernel answers after up to 0.8 s, which no ping need wait for."""
+    for family in ('ipv4', 'ipv6'):
+        with open('/proc/sys/net/{}/neigh/{}/proxy_delay'.format(family, device), 'w') as f:
+            f.write('0')
 
 
 def link_exists(name: str) -> bool:
@@ -103,6 +112,10 @@ class CtNet:
             ip('link', 'add', netif.host_ifname, 'address', netif.host_mac, 'type', 'veth',
                'peer', 'name', netif.ifname, 'address', netif.mac, 'netns', self.path)
 
+    def batch(self, lines: List[str]) -> None:
+        """ip commands inside the container."""
+        self._ip('-batch', '-', input='\n'.join(lines) + '\n')
+
     def up_lo(self) -> None:
         """What the container's own init does."""
         self._ip('link', 'set', 'dev', 'lo', 'up')
@@ -111,25 +124,45 @@ class CtNet:
         """Set NETIF's ip=, ip6=, gw= and gw6= inside (modern): the distribution scripts' work."""
         from ipaddress import ip_interface  # masks may be dotted; costs more than all other imports
         device = ' dev ' + netif.ifname
-        lines = ['addr replace {}{}'.format(ip_interface(word), device) for word in netif.list('ip') + netif.list('ip6')]
+        nodad = ' nodad' if netif.routed else ''  # nobody else is on its wire
+        lines = ['addr replace {}{}'.format(ip_interface(word), device) for word in netif.list('ip')]
+        lines += ['addr replace {}{}{}'.format(ip_interface(word), device, nodad) for word in netif.list('ip6')]
         if lines:
             lines.append('link set up' + device)
         lines += ['route replace default via {}{}'.format(netif.given[key], device)
                   for key in ('gw', 'gw6') if netif.given.get(key)]
+        if netif.routed:
+            defaults = {'ip': 'default', 'ip6': 'default via ' + ROUTED_GATEWAY6}
+            lines += ['route replace {}{}'.format(defaults[key], device) for key in ('ip', 'ip6')
+                      if netif.list(key) and not netif.given.get(key.replace('ip', 'gw'))]
         if lines:
-            self._ip('-batch', '-', input='\n'.join(lines) + '\n')
+            self.batch(lines)
+
+    @staticmethod
+    def up_routed(netif: Netif) -> None:
+        """The node's end of a routed veth: the node answers for all that the container asks for."""
+        device = netif.host_ifname
+        with open('/proc/sys/net/ipv4/conf/{}/proxy_arp'.format(device), 'w') as f:
+            f.write('1')
+        answer_at_once(device)
+        ip('link', 'set', 'dev', device, 'up')
+        ip('addr', 'replace', ROUTED_GATEWAY6 + '/64', 'dev', device, 'nodad')
 
     def dump(self) -> str:
         """The container's addresses and routes, as ip commands that `restore` runs."""
         lines = []
         for row in self._ip('-o', 'link', 'show', 'up').splitlines():
             lines.append('link set dev {} up'.format(re.split('[:@ ]+', row)[1]))
-        for row in self._ip('-o', 'addr', 'show').splitlines():
-            words = row.split()
+        # IPv6 addresses are listed with the newest first, and are to be so again
+        rows = self._ip('-4', '-o', 'addr', 'show').splitlines()
+        rows += reversed(self._ip('-6', '-o', 'addr', 'show').splitlines())
+        for words in map(str.split, rows):
             if words[1] != 'lo' and 'link' not in words:
                 nodad = ' nodad' if words[2] == 'inet6' else ''  # it has had it already
                 lines.append('addr replace {} dev {}{}'.format(words[3], words[1], nodad))
-        routes = (self._ip('-4', 'route', 'show') + self._ip('-6', 'route', 'show')).splitlines()
+        # a default route says its family by its gateway, and without one not at all
+        routes = self._ip('-4', 'route', 'show').splitlines()
+        routes += [re.sub('^default ', '::/0 ', row) for row in self._ip('-6', 'route', 'show').splitlines()]
         routes = [row for row in routes if ' dev ' in row and 'proto kernel' not in row]
         for row in sorted(routes, key=lambda row: ' via ' in row):  # what a gateway is reached by comes first
             lines.append('route replace ' + re.sub(r' (linkdown|dead|pref \w+|expires \w+)\b', '', row).strip())
@@ -137,10 +170,11 @@ class CtNet:
 
     def freeze(self) -> None:
         """Take the container off the network, as it is while its copy starts elsewhere."""
-        for row in self._ip('-o', 'link', 'show', 'type', 'veth').splitlines():
-            self._ip('link', 'set', 'dev', re.split('[:@ ]+', row)[1], 'down')
+        for kind in ('veth', 'tun'):
+            for row in self._ip('-o', 'link', 'show', 'type', kind).splitlines():
+                self._ip('link', 'set', 'dev', re.split('[:@ ]+', row)[1], 'down')
 
-    def restore(self, dump: str, netif: Netif) -> None:
+    def restore(self, dump: str, ifname: str) -> None:
         """Give one interface back what the dump has of it."""
-        lines = [line for line in dump.splitlines() if ' dev {} '.format(netif.ifname) in line + ' ']
+        lines = [line for line in dump.splitlines() if ' dev {} '.format(ifname) in line + ' ']
         self._ip('-force', '-batch', '-', input='\n'.join(lines) + '\n', check=False)
