@@ -70,10 +70,12 @@ class Change:
             raise
         left = self.job.take_back(self.gone)
         journal.write(self.after + left)  # what could not be undone is tried again
-        if self.gone and self.lines:
+        if self.gone:
             # With an interface's first address the kernel also took its others of that network, and their routes.
-            commands = Present([line.command for line in self.lines], self.timeout)
-            self.job.carry_out([line for line in self.lines if commands.holds(line.command) is False], [])
+            for lines in ([line for line in self.lines if not _moved(line, self.before)],
+                          [line for line in self.lines if _moved(line, self.before)]):
+                present = Present([line.command for line in lines], self.timeout)
+                self.job.carry_out([line for line in lines if present.holds(line.command) is False], [])
 
 
 def restore(say: "Callable[[str], None]", gone: "Sequence[plan.Line]", new: "Sequence[plan.Line]") -> None:
