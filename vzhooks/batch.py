@@ -220,6 +220,17 @@ def _run_ovs(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "
     return None if result.status == 0 else Failure(0, _said(result))
 
 
+def _run_iptables(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
+    """One by one; what iptables would add a second time is left alone."""
+    from vzhooks.node.tools import Tools  # old nodes only
+
+    for index, command in enumerate(commands):
+        result = None if Tools(timeout).holds(command.text) else _process(command.text.split(), "", timeout)
+        if result and result.status != 0:
+            return Failure(index, _said(result))
+    return None
+
+
 def _run_sysctl(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
     """Written directly, as sysctl(8) would."""
     for index, command in enumerate(commands):
@@ -262,6 +273,8 @@ WHOLE = ("nft", "ovs-vsctl")  # transactions
 RUNNERS = {
     "nft": _run_nft,
     "ovs-vsctl": _run_ovs,
+    "iptables": _run_iptables,
+    "ip6tables": _run_iptables,
     "sysctl": _run_sysctl,
     "announce": _run_announce,
 }

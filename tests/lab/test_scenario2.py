@@ -293,7 +293,7 @@ def test_routed_veths_take_venet_s_place(generation: str, backend: str) -> None:
             hn.vzctl('start', veid)
         device = 'veth01.0' if generation == 'modern' else 'veth101.0'
         # neighbours beyond answer to the containers by way of the node
-        for gateway, bridge in ((uplinks.internal, 'vmbr0'), (uplinks.external, 'vmbr1')):
+        for bridge in ('vmbr0', 'vmbr1'):
             hn.sysctl('net.ipv4.conf.{}.proxy_arp'.format(bridge), 1)
         for source in ('192.168.1.101', '200.200.100.101'):
             assert hn.ct('101').ping(INTERNET, 3, source=source) == 3, source
@@ -307,6 +307,15 @@ def test_routed_veths_take_venet_s_place(generation: str, backend: str) -> None:
         assert hn.vzhook('node', 'check').returncode == 0
         listing = hn.run(['nft', 'list', 'ruleset'] if backend == 'nft' else ['iptables', '-t', 'mangle', '-S']).stdout
         assert device in listing
+        # a foreign reload takes it all away; ours is done again after it (vzhooks.service)
+        for command in (['nft', 'flush', 'ruleset'],) if backend == 'nft' else (
+                ['iptables', '-t', 'mangle', '-F'], ['iptables', '-t', 'mangle', '-X']):
+            hn.run(command)
+        assert hn.vzhook('node', 'check', check=False).returncode == 1
+        hn.vzhook('node', 'up')
+        assert hn.vzhook('node', 'check').returncode == 0
+        assert hn.ct('102').ping(INTERNET, source='200.200.100.102') == 1
+        assert uplinks.external.forwarded('200.200.100.102') == 1
         for veid in ('101', '102'):
             hn.vzctl('stop', veid)
         assert device not in hn.run(['nft', 'list', 'ruleset'] if backend == 'nft' else ['iptables', '-t', 'mangle', '-S']).stdout

@@ -6,7 +6,7 @@ from typing import Callable, List, NamedTuple, Optional, Tuple
 
 import click
 
-from vzhooks import kernel, plan
+from vzhooks import apply, kernel, plan
 from vzhooks.errors import Expected
 from vzhooks.mistakes import Mistake
 from vzhooks.node import bridgeview, confirm, export, journal, planner, saved, status, tablenames
@@ -68,6 +68,8 @@ def up(options: Options) -> None:
 
     _perform(change, options)
     if not options.dry_run:
+        lost = status.lost_elements() if planner.needs_marks(found.networks) else []
+        apply.Job("node", "", say, show, found.timeout).carry_out(lost, [])
         tablenames.write(found.networks)
 
 
@@ -95,6 +97,7 @@ def check() -> None:
     made = planner.node_plan(planner.conf())
     _say_all(made.doubts)
     drift = status.drift(made.lines)
+    drift += ["missing: " + line.command for line in status.lost_elements()]
     for row in drift:
         click.echo(row)
     click.echo("lines: %d, drift: %d" % (len(made.lines), len(drift)))

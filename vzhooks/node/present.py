@@ -5,7 +5,7 @@ tool that the line is for.  Names are resolved to numbers, and what a listing ma
 [detached], the owner's protocol) is passed over: an equal route of somebody else is as good (design.md, The plan).
 """
 from vzhooks import facts, process, rtnames
-from vzhooks.node import tools
+from vzhooks.node.tools import Tools
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ class Present:
 
     def __init__(self, commands: "Sequence[str]", timeout: float = process.TIMEOUT) -> None:
         self.timeout = timeout
+        self.tools = Tools(timeout)
         self.tables = rtnames.numbers("rt_tables")
         self.tables.update({"main": MAIN, "local": "255", "default": "253"})
         self.rows: Dict[Tuple[str, str], List[str]] = {}
@@ -44,7 +45,7 @@ class Present:
             return self._listed(words, self.rows[listing])
         if words[:2] == ["ip", "link"]:
             return _link(words[2:])
-        return tools.holds(words, command, self.timeout)
+        return self.tools.holds(command)
 
     def missing(self, commands: "Sequence[str]") -> "List[str]":
         """Those of COMMANDS that have not been carried out."""

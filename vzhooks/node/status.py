@@ -2,7 +2,7 @@
 import os
 from typing import List, Sequence
 
-from vzhooks import facts, kernel, ovs, plan
+from vzhooks import facts, journal, kernel, ovs, plan
 from vzhooks.errors import Expected
 from vzhooks.node import tablenames
 from vzhooks.node.network import FIRST, LAST
@@ -58,6 +58,21 @@ def marked(found: NodeConf) -> List[plan.Line]:
             lines.append(plan.Line("node", "%s route replace %s" % (ip, words),
                                    undo=plan.Undo("%s route del %s" % (ip, words), False)))
     return lines + left_over([])
+
+
+def lost_elements() -> List[plan.Line]:
+    """What containers have put into sets and chains that they share, and a foreign flush has taken away."""
+    lines = [line for veid in journal.containers() for device in journal.devices(veid)
+             for line in _read(veid, device) if "ingress" in line.command.lower() and line.place == "host"]
+    present = Present([])
+    return [line for line in lines if present.holds(line.command) is False]
+
+
+def _read(veid: str, device: str) -> List[plan.Line]:
+    try:
+        return journal.read(veid, device)
+    except Expected:
+        return []  # its own stop will say so
 
 
 def refuse_used(gone: Sequence[plan.Line], found: NodeConf) -> None:

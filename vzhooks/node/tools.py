@@ -3,75 +3,89 @@ from vzhooks import facts, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Optional
+    from typing import Dict, List, Optional, Tuple
 
 
-def holds(words: "List[str]", command: str, timeout: float) -> "Optional[bool]":
-    """Whether all is as a command of one of these tools would make it; None where that cannot be told."""
-    checks = {"brctl": _brctl, "ovs-vsctl": _ovs, "nft": _nft, "iptables": _iptables, "ip6tables": _iptables}
-    check = checks.get(words[0])
-    try:
-        return check(words, command, timeout) if check else None
-    except process.MissingCommand:
-        return False  # the command itself will say so
+class Tools:
+    """Asks the tools, each question once."""
+
+    def __init__(self, timeout: float) -> None:
+        self.timeout = timeout
+        self.answers: Dict[Tuple[str, ...], Optional[str]] = {}
+
+    def holds(self, command: str) -> "Optional[bool]":
+        """Whether all is as a command of one of these tools would make it; None where that cannot be told."""
+        words = command.split()
+        if words[0] == "brctl":
+            return _brctl(words)
+        if words[0] == "ovs-vsctl":
+            return self._ovs(command)
+        if words[0] == "nft":
+            return self._nft(command)
+        return self._iptables(words) if words[0] in ("iptables", "ip6tables") else None
+
+    def _ask(self, *argv: str) -> "Optional[str]":
+        """What a command prints, None when it fails."""
+        if argv not in self.answers:
+            try:
+                result = process.run(argv, timeout=self.timeout, keep=process.LISTING)
+                self.answers[argv] = result.output if result.status == 0 else None
+            except process.MissingCommand:
+                self.answers[argv] = None  # the command itself will say so
+        return self.answers[argv]
+
+    def _ovs(self, command: str) -> "Optional[bool]":
+        """Each part of `ovs-vsctl --may-exist add-br|add-port ... -- set TABLE RECORD COLUMN[:KEY]=VALUE ...`."""
+        for part in command[len("ovs-vsctl "):].split(" -- "):
+            words = [word for word in part.split() if not word.startswith("--")]
+            if words[0] == "add-br":
+                good = self._vsctl("br-exists", words[1]) is not None
+            elif words[0] == "add-port":
+                good = self._vsctl("port-to-br", words[2]) == words[1]
+            elif words[0] == "set":
+                good = all(self._is_set(words[1], words[2], setting) for setting in words[3:])
+            else:
+                return None
+            if not good:
+                return False
+        return True
+
+    def _vsctl(self, *words: str) -> "Optional[str]":
+        answer = self._ask("ovs-vsctl", "--timeout=5", *words)
+        return None if answer is None else answer.strip()
+
+    def _is_set(self, table: str, record: str, setting: str) -> bool:
+        column, _, value = setting.partition("=")
+        return (self._vsctl("--if-exists", "get", table, record, column) or "").strip('"') == value
+
+    def _nft(self, command: str) -> "Optional[bool]":
+        """An element of a set; or a transaction whose last rule has a comment, with which everything is there."""
+        if command.startswith("nft add element "):
+            place, _, element = command[len("nft add element "):].partition(" { ")
+            answer = self._ask("nft", "list", "set", *place.split())
+            return answer is not None and element.rpartition(" }")[0] in answer
+        _, rule, rest = command.rpartition("add rule ")
+        _, mark, comment = rest.partition(' comment "')
+        if not rule or not mark:
+            return None
+        return mark + comment in (self._ask("nft", "list", "chain", *rest.split()[:3]) or "")
+
+    def _iptables(self, words: "List[str]") -> "Optional[bool]":
+        argv = list(words)
+        for old, new in (("-A", "-C"), ("-I", "-C"), ("-N", "-S")):
+            if old in argv:
+                argv[argv.index(old)] = new
+                return self._ask(*argv) is not None
+        return None
 
 
-def _brctl(words: "List[str]", command: str, timeout: float) -> "Optional[bool]":
+def _brctl(words: "List[str]") -> "Optional[bool]":
     verb, bridge = words[1:3]
-    bridge_file = "/sys/class/net/%s/bridge/" % bridge
     if verb == "addbr":
         return facts.kind(bridge) == "linux"
     if verb == "addif":
         return facts.master(words[3]) == bridge
+    path = "/sys/class/net/%s/bridge/" % bridge
     if verb == "stp":
-        return facts.file(bridge_file + "stp_state") == {"on": "1", "off": "0"}[words[3]]
-    return facts.file(bridge_file + "forward_delay") == "%d00" % int(words[3]) if verb == "setfd" and words[3] != "0" \
-        else facts.file(bridge_file + "forward_delay") == "0" if verb == "setfd" else None
-
-
-def _ovs(words: "List[str]", command: str, timeout: float) -> "Optional[bool]":
-    """Each part of `ovs-vsctl --may-exist add-br|add-port ... -- set TABLE RECORD COLUMN[:KEY]=VALUE ...`."""
-    for part in command[len("ovs-vsctl "):].split(" -- "):
-        words = [word for word in part.split() if not word.startswith("--")]
-        if words[0] == "add-br":
-            good = _ask(["br-exists", words[1]], timeout) is not None
-        elif words[0] == "add-port":
-            good = _ask(["port-to-br", words[2]], timeout) == words[1]
-        elif words[0] == "set":
-            good = all(_is_set(words[1:3], setting, timeout) for setting in words[3:])
-        else:
-            return None
-        if not good:
-            return False
-    return True
-
-
-def _is_set(record: "List[str]", setting: str, timeout: float) -> bool:
-    column, _, value = setting.partition("=")
-    return (_ask(["--if-exists", "get"] + record + [column], timeout) or "").strip('"') == value
-
-
-def _ask(words: "List[str]", timeout: float) -> "Optional[str]":
-    """What ovs-vsctl answers, None when it fails."""
-    result = process.run(["ovs-vsctl", "--timeout=5"] + words, timeout=timeout)
-    return result.output.strip() if result.status == 0 else None
-
-
-def _nft(words: "List[str]", command: str, timeout: float) -> "Optional[bool]":
-    """A transaction whose last rule has a comment: the rule is the last part, so with it everything is there."""
-    _, rule, rest = command.rpartition("add rule ")
-    _, mark, comment = rest.partition(' comment "')
-    if not rule or not mark:
-        return None
-    chain = rest.split()[:3]  # FAMILY TABLE CHAIN
-    result = process.run(["nft", "list", "chain"] + chain, timeout=timeout)
-    return result.status == 0 and mark + comment in result.output
-
-
-def _iptables(words: "List[str]", command: str, timeout: float) -> "Optional[bool]":
-    argv = list(words)
-    for old, new in (("-A", "-C"), ("-I", "-C"), ("-N", "-S")):
-        if old in argv:
-            argv[argv.index(old)] = new
-            return process.run(argv, timeout=timeout).status == 0
-    return None
+        return facts.file(path + "stp_state") == {"on": "1", "off": "0"}[words[3]]
+    return facts.file(path + "forward_delay") == str(100 * int(words[3])) if verb == "setfd" else None
