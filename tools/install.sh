@@ -65,6 +65,8 @@ mkdir -p "$dest$share/sysv"
 install -m 0755 packaging/sysv/vzhooks "$dest$share/sysv/"
 
 mkdir -p "$dest/usr/share/doc/vzhooks"
+mkdir -p "$dest/usr/share/doc/vzhooks/docs"
+install -m 0644 docs/* "$dest/usr/share/doc/vzhooks/docs/"
 for file in README.md CHANGELOG.md LICENSE; do
     if [ -f $file ]; then install -m 0644 $file "$dest/usr/share/doc/vzhooks/"; fi
 done

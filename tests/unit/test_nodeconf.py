@@ -1,11 +1,14 @@
 """/etc/vz/vzhooks.conf."""
 import os
+import re
+import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vzhooks import nodeconf
+from vzhooks.node import bridge, network
 
 SHIPPED = os.path.join(os.path.dirname(__file__), "..", "..", "etc", "vz", "vzhooks.conf")
 
@@ -58,13 +61,22 @@ def test_all_mistakes_come_at_once():
     assert [one.split(":")[1] for one in read("x\n[node]\ny\ntimeout = z\n[a\n")[1]] == ["1", "3", "5", "4"]
 
 
-def test_the_shipped_file_is_right_and_its_commented_values_are_the_defaults():
-    with open(SHIPPED) as file:
+def test_the_shipped_file_is_right_and_has_every_setting_with_its_default():
+    with open(SHIPPED, encoding="utf-8") as file:
         text = file.read()
     assert read(text) == (nodeconf.NodeConf(), [])
-    uncommented = "".join(row[1:] if row.startswith("#") and row[1:2].isalpha() and "=" in row else row
-                          for row in text.splitlines(True) if "else_script = " not in row)  # has no default
-    assert uncommented != text and read(uncommented) == (nodeconf.NodeConf(), [])
+    uncommented = re.sub(r"(?m)^#(?! |$)", "", text)
+    found, mistakes = read(uncommented.replace("/usr/sbin/vznetaddbr", sys.executable))
+    assert (mistakes, found.node_mistakes, found.else_script) == ([], (), sys.executable)
+    assert found._replace(else_script="", bridges=(), networks=()) == nodeconf.NodeConf()
+    for made, settings, example in ((found.bridges[0], bridge.SETTINGS, ("name", "where", "wheres", "ports", "address",
+                                                                         "gateway", "mtu", "mac")),
+                                    (found.networks[0], network.SETTINGS, ("name", "where", "wheres", "cidr", "dev", "gateway",
+                                                                           "table", "rp_filter"))):
+        assert set(settings) == set(made.wheres)
+        default = type(made)("", "")
+        assert [(key, value) for key, value in made._asdict().items() if key not in example] == [
+            (key, value) for key, value in default._asdict().items() if key not in example]
 
 
 def test_every_setting_stands_in_the_shipped_file():

@@ -25,7 +25,6 @@ class Change:
                  show: "Optional[Callable[[str], None]]" = None, timeout: float = TIMEOUT,
                  keep: bool = False, on_error: str = "fail") -> None:
         """KEEP: what the journal has beside WANTED stays, as when a container needs only a part."""
-        self.say = say
         self.timeout = timeout
         self.job = apply.Job("node", "", say, show, timeout, on_error)
         self.before = journal.read()
@@ -78,14 +77,22 @@ class Change:
                 self.job.carry_out([line for line in lines if present.holds(line.command) is False], [])
 
 
-def restore(say: "Callable[[str], None]", gone: "Sequence[plan.Line]", new: "Sequence[plan.Line]") -> None:
-    """Make all as it was before a change: put back what was undone, then undo what was done.  What fails is said."""
-    present = Present([line.command for line in list(gone) + list(new)])
+def restore(say: "Callable[[str], None]", gone: "Sequence[plan.Line]", new: "Sequence[plan.Line]",
+            before: "Sequence[plan.Line]") -> None:
+    """Make all as it was before a change: put back what was undone, then undo what was done.  What fails is said.
+
+    BEFORE is the journal of that time, whose order is the way back; what containers have added since stays behind it.
+    """
+    present = Present([line.command for line in list(before) + list(gone) + list(new)])
+    kept = [line for line in before if present.holds(line.command) or line.key in {one.key for one in gone}]
     job = apply.Job("node", "", say, on_error="warn")
     job.carry_out([line for line in gone if not present.holds(line.command)], [])
-    job.take_back([line for line in new if present.holds(line.command) is not False])
-    keys = {line.key for line in list(new) + list(gone)}
-    journal.write(list(gone) + [line for line in journal.read() if line.key not in keys])
+    left = job.take_back([line for line in new if present.holds(line.command) is not False])
+    now = Present([line.command for line in kept])  # as in run(): more can have gone with an address
+    job.carry_out([line for line in kept if now.holds(line.command) is False], [])
+    known = {line.key for line in list(new) + list(before)}
+    others = [line for line in journal.read() if line.key not in known and not _gets_back(line)]
+    journal.write(list(before) + others + left)
 
 
 def _moved(line: plan.Line, before: "Sequence[plan.Line]") -> bool:

@@ -22,7 +22,8 @@ def carry_out_and_wait(made: Change, seconds: int, say: Callable[[str], None], l
     """
     def work() -> int:
         deadline = time.monotonic() + seconds
-        waits = journal.Pending(made.gone, made.new, journal.process_name(os.getpid()), deadline)
+        waits = journal.Pending(made.gone, made.new, journal.process_name(os.getpid()), deadline,
+                                made.before)
         try:
             journal.wait(waits)
             made.run()
@@ -56,7 +57,7 @@ def _still(waits: journal.Pending) -> bool:
 
 def go_back(waits: journal.Pending, say: Callable[[str], None]) -> None:
     """Undo a change that waits.  The node's lock is held."""
-    change.restore(say, waits.gone, waits.new)
+    change.restore(say, waits.gone, waits.new, waits.before)
     journal.settle()
 
 

@@ -11,14 +11,15 @@ if TYPE_CHECKING:
     from typing import List, Optional, Sequence, Tuple
 
 class Pending:
-    """A change that goes back by itself: what it undoes and does, and who waits until when."""
+    """A change that goes back by itself: what it undoes and does, the journal before it, and who waits until when."""
 
-    __slots__ = ("gone", "new", "watcher", "deadline")
+    __slots__ = ("gone", "new", "watcher", "deadline", "before")
 
     def __init__(self, gone: "Sequence[plan.Line]", new: "Sequence[plan.Line]", watcher: str,
-                 deadline: float) -> None:
+                 deadline: float, before: "Sequence[plan.Line]" = ()) -> None:
         self.gone = list(gone)
         self.new = list(new)
+        self.before = list(before)
         self.watcher = watcher  # the watching process, as process_name() gives it
         self.deadline = deadline  # of time.monotonic(), which all processes of a boot share
 
@@ -46,14 +47,15 @@ def pending() -> "Optional[Pending]":
     if stored is None or header.get("boot") != paths.boot_id():
         return None
     lines = plan.parse(stored[1], path)
-    gone = int(header["gone"])
-    return Pending(lines[:gone], lines[gone:], header["watcher"], float(header["deadline"]))
+    gone, new = int(header["gone"]), int(header["gone"]) + int(header["new"])
+    return Pending(lines[:gone], lines[gone:new], header["watcher"], float(header["deadline"]), lines[new:])
 
 
 def wait(change: Pending) -> None:
     """Note a change that waits.  Raise OSError."""
-    _save("pending", change.gone + change.new,
-          [("gone", str(len(change.gone))), ("watcher", change.watcher), ("deadline", "%f" % change.deadline)])
+    _save("pending", change.gone + change.new + change.before,
+          [("gone", str(len(change.gone))), ("new", str(len(change.new))), ("watcher", change.watcher),
+           ("deadline", "%f" % change.deadline)])
 
 
 def settle() -> None:
