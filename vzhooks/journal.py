@@ -66,7 +66,8 @@ def load(veid: str, device: str) -> "Tuple[List[plan.Line], bool]":
     header = dict(stored[0]) if stored else {}
     if stored is None or header.get("boot") != paths.boot_id():
         return [], False
-    return plan.parse(stored[1], path), header.get("ifindex") == facts.ifindex(device) != ""
+    same = header.get("ifindex") == facts.ifindex(device) and (header.get("ifindex") != "" or device == BEFORE_START)
+    return plan.parse(stored[1], path), same
 
 
 def write(veid: str, device: str, lines: "Sequence[plan.Line]") -> None:

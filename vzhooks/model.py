@@ -2,19 +2,21 @@
 import re
 from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, TypeVar
 
-from vzhooks import names, netif, values
+from vzhooks import floating, names, netif, routes, values
 from vzhooks.conf import Conf, Variable
+from vzhooks.floating import Floating
 from vzhooks.mistakes import Mistake, shown
 from vzhooks.netif import Interface
 from vzhooks.nodeconf import NodeConf
+from vzhooks.routes import Route
 from vzhooks.values import Address
 
 # A container whose own conf mentions one of these gets its network from us, every other one what stock would have done.
 OURS = ("CONFIG_CUSTOMIZED", "VETH_IP_ADDRESS", "BRIDGEDEV", "VZHOSTBR", "VE_DEFAULT_GATEWAY", "CT0_IP", "VETH_ROUTES",
-        "VETH_MTU", "VETH_VLAN", "FLOATING_IP", "ANTISPOOF", "ANNOUNCE")
+        "VETH_MTU", "VETH_VLAN", "FLOATING_IP", "SNAT", "ANTISPOOF", "ANNOUNCE")
 # ... of which these, without a suffix, belong to the first veth in NETIF's order, the others to every veth.
 OF_FIRST = frozenset(["VETH_IP_ADDRESS", "VE_DEFAULT_GATEWAY", "CT0_IP", "VETH_ROUTES", "FLOATING_IP"])
-NOT_YET = ("VETH_ROUTES", "VETH_VLAN", "FLOATING_IP", "ANTISPOOF", "ANNOUNCE")
+NOT_YET = ("VETH_VLAN", "ANTISPOOF", "ANNOUNCE")
 MENTION = re.compile(r"^\s*(?:export\s+)?((?:%s)(?:_\w+)?)\+?=" % "|".join(OURS), re.MULTILINE)
 
 T = TypeVar("T")
@@ -38,6 +40,7 @@ class Veth(NamedTuple):
     ct0: Optional[Tuple[Address, ...]] = None  # the node's addresses as the conf says; None: to be found on the bridge
     mtu: int = 0  # inside; 0: as it is
     mtu_where: str = ""
+    routes: Tuple[Route, ...] = ()  # inside, beside the default
 
     @property
     def all_addresses(self) -> Tuple[Address, ...]:
@@ -52,7 +55,14 @@ class Container(NamedTuple):
     veths: Tuple[Veth, ...]
     mistakes: Tuple[Mistake, ...]
     doubts: Tuple[Mistake, ...]
-    venet: Tuple[Address, ...] = ()  # IP_ADDRESS, where the node has networks to look them up in
+    venet: Tuple[Address, ...] = ()  # IP_ADDRESS, where the node has networks or uplinks
+    floating: Tuple[Floating, ...] = ()  # public addresses, in the conf's order
+    snat: str = ""  # FILE:LINE where the container asks for the node's own address on its way out
+
+    @property
+    def addresses(self) -> Tuple[Address, ...]:
+        """All that the conf says, venet's first."""
+        return self.venet + tuple(address for veth in self.veths for address in veth.all_addresses)
 
     @property
     def routed(self) -> Tuple[Veth, ...]:
@@ -82,6 +92,8 @@ class _Builder:
         interfaces = self.interfaces()
         veths = tuple(self.veth(interface, index) for index, interface in enumerate(interfaces)) if custom \
             else tuple(Veth(interface, interface.bridge, interface.where) for interface in interfaces)
+        venet = self.venet() if self.node.networks or self.node.floating.uplinks else ()
+        floating = self.floating(veths, venet) if custom else ()
         if custom:
             self.across(veths)
             self.not_yet()
@@ -91,11 +103,41 @@ class _Builder:
         for variable in self.conf.variables.values():
             if variable.mistake and variable.mistake not in used:
                 self.doubts.append(variable.mistake)
-        venet = self.venet() if self.node.networks else ()
         mistakes = tuple(dict.fromkeys(self.mistakes))
         if not custom:
             return Container(self.veid, False, veths, (), mistakes + tuple(self.doubts), venet)
-        return Container(self.veid, True, veths, mistakes, tuple(self.doubts), venet)
+        return Container(self.veid, True, veths, mistakes, tuple(self.doubts), venet, floating, self.asked_snat())
+
+    def floating(self, veths: Tuple[Veth, ...], venet: Tuple[Address, ...]) -> Tuple[Floating, ...]:
+        """FLOATING_IP without a suffix is in front of the container's first addresses, with one of that veth's."""
+        found: List[Floating] = []
+        wheres = [("FLOATING_IP", venet + tuple(one for veth in veths for one in veth.all_addresses))]
+        wheres += [("FLOATING_IP" + values.suffix(veth.interface.ifname), veth.all_addresses) for veth in veths]
+        for name, own in wheres:
+            found += self.each(self.read(name), lambda word, where, own=own:  # type: ignore[misc]
+                               floating.parse(word, where, own))
+        for index, one in enumerate(found):
+            if one.public.ip in [other.public.ip for other in found[:index]]:
+                self.mistakes.append(Mistake(one.public.where, "FLOATING_IP: %s twice" % one.public.ip,
+                                             "each address once is wanted"))
+        if found and not self.node.floating.uplinks:
+            self.mistakes.append(Mistake(found[0].public.where, "FLOATING_IP, but vzhooks.conf names no uplinks",
+                                         "'uplinks = ...' in [floating] is wanted"))
+        return tuple(found)
+
+    def asked_snat(self) -> str:
+        """Where SNAT=yes stands."""
+        variable = self.read("SNAT")
+        if not variable or (variable.value or "").lower() in ("", "no"):
+            return ""
+        if (variable.value or "").lower() != "yes":
+            self.mistakes.append(Mistake(variable.where, "SNAT: '%s'" % shown(variable.value or ""),
+                                         "yes or no is wanted"))
+        elif not self.node.floating.snat or not self.node.floating.uplinks:
+            self.mistakes.append(Mistake(variable.where, "SNAT=yes, but vzhooks.conf does not say by which address",
+                                         "'uplinks = ...' and 'snat = ADDRESS' or 'snat = masquerade' in [floating] "
+                                         "are wanted"))
+        return variable.where
 
     def venet(self) -> Tuple[Address, ...]:
         """vzctl's own variable: what is wrong in it is vzctl's to refuse."""
@@ -185,7 +227,23 @@ class _Builder:
         sizes = self.each(mtu, lambda word, _: names.number(word, low, 65535))
         veth = Veth(interface, bridge, where, tuple(addresses), (), self.ct0(interface, index),
                     sizes[0] if sizes else 0, mtu.where if mtu else "")
-        return veth._replace(gateways=self.gateways(veth, index))
+        return veth._replace(gateways=self.gateways(veth, index), routes=self.routes(veth, index))
+
+    def routes(self, veth: Veth, index: int) -> Tuple[Route, ...]:
+        variable = self.lookup("VETH_ROUTES", veth.interface, index)
+        found, mistakes = routes.parse(variable.value or "", variable.where) if variable else ([], [])
+        self.mistakes += mistakes
+        made = []
+        for route in found:
+            via = route.via
+            onlink = via is not None and not values.link_local(via) \
+                and not any(address.reaches(via) for address in veth.all_addresses)
+            if via is not None and onlink:
+                self.doubts.append(Mistake(via.where, "gateway %s of VETH_ROUTES is in no network of %s"
+                                           % (via.ip, veth.interface.ifname),
+                                           "it is taken as reachable on the veth (onlink)"))
+            made.append(route._replace(onlink=onlink))
+        return tuple(made)
 
     def ct0(self, interface: Interface, index: int) -> Optional[Tuple[Address, ...]]:
         variable = self.lookup("CT0_IP", interface, index)

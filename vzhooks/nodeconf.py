@@ -3,7 +3,7 @@ import os
 import stat
 from typing import Dict, List, NamedTuple, Tuple
 
-from vzhooks import ini, names, values
+from vzhooks import floating, ini, names, values
 from vzhooks.mistakes import Mistake, shown
 from vzhooks.node import bridge, network
 from vzhooks.node.bridge import Bridge
@@ -21,10 +21,10 @@ class NodeConf(NamedTuple):
     ct_exec: str = "auto"  # auto | netns | vzctl
     bridge_tool: str = "auto"  # auto | ip | brctl
     else_script: str = ""  # EXTERNAL_SCRIPT of containers without our variables; "": as stock
-    backend: str = "auto"  # of packet marks and filters: auto | nft | iptables
     mistakes: Tuple[Mistake, ...] = ()  # in the file's form and in [node], which every container depends on
     bridges: Tuple[Bridge, ...] = ()
     networks: Tuple[Network, ...] = ()
+    floating: floating.Settings = floating.Settings()
     node_mistakes: Tuple[Mistake, ...] = ()  # in the other sections
     doubts: Tuple[Mistake, ...] = ()
 
@@ -48,9 +48,6 @@ SETTINGS: Dict[str, ini.Check] = {
     "else_script": _program,
     "ct_exec": lambda text, where: values.choice(text, "auto", "netns", "vzctl"),
 }
-FLOATING: Dict[str, ini.Check] = {
-    "backend": lambda text, where: values.choice(text, "auto", "nft", "iptables"),
-}
 
 
 def read(path: str, text: str) -> NodeConf:
@@ -68,11 +65,8 @@ def read(path: str, text: str) -> NodeConf:
             settings.update(found)
             mistakes += wrong
             continue
-        if title == "floating":  # the rest of it is not read yet
-            backend = ini.Section(section.where)
-            backend.update({key: setting for key, setting in section.items() if key == "backend"})
-            found, wrong = ini.values(backend, FLOATING)
-            settings.update(found)
+        if title == "floating":
+            settings["floating"], wrong = floating.read(section)
         elif kind == "bridge" and name:
             made, wrong = bridge.read(name, section)
             bridges += [made] if not wrong else []

@@ -77,9 +77,19 @@ def network(text: str, where: str) -> Address:
     return Address(str(found), length, found.version, where)
 
 
+def network_of(one: Address) -> Address:
+    """The network that an interface's address is in."""
+    return one._replace(ip=str(netaddr.IPNetwork(str(one)).network))
+
+
 def overlap(one: Address, other: Address) -> bool:
     """Whether two networks have an address in common."""
     return one.family == other.family and (one.reaches(other) or other.reaches(one))
+
+
+def link_local(one: Address) -> bool:
+    """fe80::/10, which is valid on every interface (RFC 4291)."""
+    return one.family == 6 and one.ip.startswith(("fe8", "fe9", "fea", "feb"))
 
 
 def plain_address(text: str, where: str) -> Address:

@@ -5,6 +5,7 @@ from vzhooks import ovs, values
 from vzhooks.facts import Facts
 from vzhooks.mistakes import Mistake
 from vzhooks.model import Gateway, Veth
+from vzhooks.routes import Route
 from vzhooks.values import Address
 
 DEFAULT_MTU = 1500  # of a new veth (drivers/net/veth.c, ether_setup)
@@ -40,6 +41,7 @@ class View(NamedTuple):
     addresses: Tuple[Address, ...]
     all_addresses: Tuple[Address, ...]
     gateways: Tuple[Gateway, ...]
+    routes: Tuple[Route, ...]  # inside, beside the defaults
     ct0: Tuple[Address, ...]
     sysctls: Tuple[Sysctl, ...]
     proxied: Tuple[Address, ...]  # IPv6 neighbours that the node answers for
@@ -76,7 +78,7 @@ def view(veth: Veth, attachment: Attachment, facts: Facts, doubts: List[Mistake]
     return View(interface.host_ifname, interface.ifname, interface.where, interface.mac, veth.bridge,
                 veth.bridge_where, attachment.tool, attachment.leave, attachment.external_ids, attachment.offloads, "",
                 host_mac, before, host_mtu, mtu, veth.mtu_where or veth.bridge_where,
-                veth.addresses, veth.all_addresses, veth.gateways, _ct0(veth, facts),
+                veth.addresses, veth.all_addresses, veth.gateways, veth.routes, _ct0(veth, facts),
                 _sysctls(veth, facts) if routed else (),
                 _proxied(veth) if routed else ())
 

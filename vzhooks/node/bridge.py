@@ -62,7 +62,7 @@ def read(name: str, section: ini.Section) -> Tuple[Bridge, List[Mistake]]:
         mistakes.append(Mistake(bridge.at("ports"), "ports of %s: itself" % name, "other interfaces are wanted"))
     mistakes += one_a_family(bridge.gateway, "gateway")
     for gateway in bridge.gateway:
-        if not link_local(gateway) and not any(address.reaches(gateway) for address in bridge.address):
+        if not values.link_local(gateway) and not any(address.reaches(gateway) for address in bridge.address):
             mistakes.append(Mistake(gateway.where, "gateway %s is in no network of %s" % (gateway.ip, name),
                                     "a gateway within the network of an 'address' is wanted"))
         if any(address.ip == gateway.ip for address in bridge.address):
@@ -102,8 +102,3 @@ def one_a_family(addresses: Sequence[Address], what: str) -> List[Mistake]:
     return [Mistake(address.where, "a second IPv%d %s, %s" % (address.family, what, address.ip),
                     "one for each family is wanted")
             for address in addresses if seen.setdefault(address.family, address) is not address]
-
-
-def link_local(address: Address) -> bool:
-    """fe80::/10, which is valid on every interface (RFC 4291)."""
-    return address.family == 6 and address.ip.startswith(("fe8", "fe9", "fea", "feb"))

@@ -6,8 +6,9 @@ Facts are those of initscripts' ifup-eth, ifup-routes and ifdown-routes, and of 
 import shlex
 from typing import Dict, List, Optional, Sequence, Tuple
 
+from vzhooks import values
 from vzhooks.kernel import PROTOCOL
-from vzhooks.node.bridge import Bridge, link_local
+from vzhooks.node.bridge import Bridge
 from vzhooks.node.bridgeview import delay_of
 from vzhooks.node.network import Network
 from vzhooks.node.tree import HEADER, File, Tree
@@ -79,7 +80,7 @@ def _addresses(bridge: Bridge) -> List[str]:
     rows += ["IPV6INIT=yes", "IPV6ADDR=" + six[0]]
     rows += ['IPV6ADDR_SECONDARIES="%s"' % " ".join(six[1:])] if six[1:] else []
     if 6 in gateways:
-        rows.append("IPV6_DEFAULTGW=" + gateways[6].ip + ("%" + bridge.name if link_local(gateways[6]) else ""))
+        rows.append("IPV6_DEFAULTGW=" + gateways[6].ip + ("%" + bridge.name if values.link_local(gateways[6]) else ""))
     return rows
 
 

@@ -10,7 +10,7 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 from vzhooks import ini, names, values
 from vzhooks.mistakes import Mistake
-from vzhooks.node.bridge import link_local, one_a_family
+from vzhooks.node.bridge import one_a_family
 from vzhooks.values import Address
 
 MAIN = 254  # linux/rtnetlink.h
@@ -19,6 +19,7 @@ RESERVED_NAMES = ("unspec", "default", "main", "local", "all")
 # Rules are ours by their preference: from FIRST to LAST, two for each length of prefix, longer ones first.  So a
 # network's rules stay as they are, whatever networks come and go beside it.
 FIRST, LAST = 11800, 11800 + 2 * 128
+REPLIES = 11700  # and the preferences from here to FIRST are those of replies by the uplink of the request
 ROUTED = "routed"  # in place of an ingress interface: every veth whose addresses are routed to it
 MARK = "0x10000000/0x10000000"  # what packets from routed veths carry
 
@@ -112,7 +113,7 @@ def read(name: str, section: ini.Section) -> Tuple[Network, List[Mistake]]:
                       **found)  # type: ignore[arg-type]
     mistakes += one_a_family(network.cidr, "cidr") + one_a_family(network.gateway, "gateway")
     for gateway in network.gateway:
-        if network.cidr and not link_local(gateway) and not network.holds(gateway):
+        if network.cidr and not values.link_local(gateway) and not network.holds(gateway):
             mistakes.append(Mistake(gateway.where, "gateway %s is outside cidr %s"
                                     % (gateway.ip, " ".join(map(str, network.cidr))), "a gateway within is wanted"))
     for cidr in network.cidr if network.gateway else ():

@@ -106,7 +106,7 @@ def marks(found: NodeConf) -> List[plan.Line]:
 
 def backend(found: NodeConf) -> str:
     """nft or iptables: what is asked for, else what is there.  Raise Expected."""
-    for program in ("nft", "iptables") if found.backend == "auto" else (found.backend,):
+    for program in ("nft", "iptables") if found.floating.backend == "auto" else (found.floating.backend,):
         try:
             process.find(program)
             return program

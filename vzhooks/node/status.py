@@ -5,7 +5,7 @@ from typing import List, Sequence
 from vzhooks import facts, journal, kernel, ovs, plan
 from vzhooks.errors import Expected
 from vzhooks.node import tablenames
-from vzhooks.node.network import FIRST, LAST
+from vzhooks.node.network import LAST, REPLIES
 from vzhooks.node.present import Present
 from vzhooks.nodeconf import NodeConf
 
@@ -33,7 +33,7 @@ def left_over(lines: Sequence[plan.Line]) -> List[plan.Line]:
     for ip, six in (("ip", False), ("ip -6", True)):
         for row in kernel.listing(["ip", "-6" if six else "-4", "rule", "show"]):
             preference, _, rest = row.partition(":")
-            if not preference.isdigit() or not FIRST <= int(preference) <= LAST:
+            if not preference.isdigit() or not REPLIES <= int(preference) <= LAST:
                 continue
             rule = six, present.rule(row.split())
             if rule in rules:
@@ -49,6 +49,7 @@ def left_over(lines: Sequence[plan.Line]) -> List[plan.Line]:
 def marked(found: NodeConf) -> List[plan.Line]:
     """What is on the node with our marks, though no journal has it: made by exported files."""
     tables = [str(network.table) for network in found.networks]
+    tables += [str(found.floating.tables + index) for index in range(len(found.floating.uplinks))]
     lines = []
     for route in kernel.all_routes():
         table = tablenames.numbers().get(route.value("table"), route.value("table"))

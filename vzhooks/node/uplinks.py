@@ -1,0 +1,108 @@
+"""The node's half of floating addresses: translation, and replies by the uplink that the request came in by.
+
+What came in by uplink N is marked with N (connection mark), replies to it get the mark, and a rule leads them to the
+uplink's table, which has its networks and its gateway.
+"""
+import hashlib
+from typing import List, NamedTuple, Tuple
+
+from vzhooks import facts, kernel, plan, render, values
+from vzhooks.mistakes import Mistake
+from vzhooks.node import planner
+from vzhooks.node.bridgeview import Live
+from vzhooks.node.network import REPLIES
+from vzhooks.nodeconf import NodeConf
+from vzhooks.values import Address
+
+
+class Uplink(NamedTuple):
+    """One interface of `[floating] uplinks` with what is behind it."""
+
+    dev: str
+    where: str
+    mark: str  # VALUE/MASK
+    preference: int
+    table: int
+    networks: Tuple[Address, ...]
+    gateways: Tuple[Address, ...]  # at most one a family; none: only the networks are reached
+
+    @property
+    def value(self) -> str:
+        """The mark without its mask."""
+        return self.mark.partition("/")[0]
+
+    @property
+    def families(self) -> List[Tuple[str, int]]:
+        """The `ip` commands and families of its rules."""
+        has = {one.family for one in self.networks + self.gateways}
+        return [(ip, family) for ip, family in (("ip", 4), ("ip -6", 6)) if family in has]
+
+
+def uplinks(found: NodeConf, state: Live) -> List[Uplink]:
+    """The uplinks whose interface is there, or a [bridge]."""
+    made = []
+    for number, dev in enumerate(found.floating.uplinks, 1):
+        if facts.kind(dev) or any(bridge.name == dev for bridge in found.bridges):
+            made.append(Uplink(dev, found.floating.at("uplinks"), found.floating.mark(number), REPLIES + number,
+                               found.floating.tables + number - 1, _networks(dev, found, state),
+                               _gateways(dev, found, state)))
+    return made
+
+
+def missing(found: NodeConf) -> List[Mistake]:
+    """Uplinks that are not there."""
+    return [Mistake(found.floating.at("uplinks"), "uplink %s: there is no such interface" % dev,
+                    "an interface of this node, or a [bridge], is wanted")
+            for dev in found.floating.uplinks
+            if not facts.kind(dev) and all(bridge.name != dev for bridge in found.bridges)]
+
+
+def _networks(dev: str, found: NodeConf, state: Live) -> Tuple[Address, ...]:
+    where = found.floating.at("uplinks")
+    texts = [str(address) for bridge in found.bridges if bridge.name == dev for address in bridge.address]
+    texts += [one.words[0] for one in state.addresses if one.device == dev]
+    made = {}
+    for text in texts:
+        address = values.interface_address(text, where) if "/" in text else None
+        if address and address.prefix < address.width:  # not the floating ones
+            network = values.network_of(address)
+            made[str(network)] = network
+    return tuple(made.values())
+
+
+def _gateways(dev: str, found: NodeConf, state: Live) -> Tuple[Address, ...]:
+    """Of [bridge] or [network], else of the main table's default route."""
+    known = [gateway for bridge in found.bridges if bridge.name == dev for gateway in bridge.gateway]
+    known += [gateway for network in found.networks if network.dev == dev for gateway in network.gateway]
+    known += [values.plain_address(route.value("via"), found.floating.at("uplinks")) for route in state.routes
+              if route.device == dev and route.words[0] == "default" and route.value("via")
+              and not route.value("table")]
+    return tuple({gateway.family: gateway for gateway in reversed(known)}.values())
+
+
+def lines(found: NodeConf, state: Live) -> List[plan.Line]:
+    """The plan's lines for all uplinks."""
+    there = uplinks(found, state)
+    if not there:
+        return []
+    settings = found.floating
+    sign = hashlib.sha256(repr((settings._replace(wheres={}, where=""), there)).encode()).hexdigest()[:12]
+    return render.render("uplinks", uplinks=there, settings=settings, backend=planner.backend(found),
+                         sign=sign, others="0x%08x" % (0xffffffff ^ settings.mark_mask),
+                         mask="0x%08x" % settings.mark_mask, snat=_snat(settings.snat),
+                         protocol=kernel.PROTOCOL if kernel.rules_have_protocol() else "")
+
+
+def _snat(snat: str) -> List[Tuple[int, str]]:
+    """For each family what containers with SNAT=yes get: an address, or "" for the outgoing interface's."""
+    if snat in ("", "masquerade"):
+        return [(family, "") for family in (4, 6) if snat]
+    return [(6 if ":" in snat else 4, snat)]
+
+
+def home_of(public: Address, there: List[Uplink]) -> str:
+    """The uplink that answers for a public address: the one whose network it is in, else the first."""
+    for uplink in there:
+        if any(network.reaches(public) for network in uplink.networks):
+            return uplink.dev
+    return there[0].dev

@@ -1,0 +1,47 @@
+"""VETH_ROUTES: static routes inside a container, "NETWORK via GATEWAY ..."."""
+from typing import List, NamedTuple, Optional, Tuple
+
+from vzhooks import values
+from vzhooks.mistakes import Mistake, shown
+from vzhooks.values import Address
+
+WANTED = "NETWORK/PREFIX via GATEWAY, several with spaces between, are wanted"
+
+
+class Route(NamedTuple):
+    """A route inside; onlink where no address of the veth has the gateway in its network."""
+
+    to: Address
+    via: Optional[Address]  # None: directly on the veth
+    onlink: bool = False
+
+
+def parse(text: str, where: str) -> Tuple[List[Route], List[Mistake]]:
+    """Given VETH_ROUTES, return the routes and the mistakes in it."""
+    found: List[Route] = []
+    mistakes = []
+    words = text.replace(",", " ").replace(";", " ").split()
+    while words:
+        destination = words.pop(0)
+        via = words[1] if words[:1] == ["via"] and len(words) > 1 else ""
+        if words[:1] == ["via"]:
+            del words[:2]
+        try:
+            if destination in ("via", "default"):
+                raise ValueError(WANTED + ("; VE_DEFAULT_GATEWAY is for the default route"
+                                           if destination == "default" else ""))
+            made = Route(_network(destination, where), values.plain_address(via, where) if via else None)
+            if made.via and made.via.family != made.to.family:
+                raise ValueError("a gateway of the network's own family is wanted")
+            if str(made.to) in [str(one.to) for one in found]:
+                raise ValueError("one route for each network is wanted")
+            found.append(made)
+        except ValueError as error:
+            mistakes.append(Mistake(where, "VETH_ROUTES: '%s'" % shown((destination + " via " + via).strip()
+                                                                      if via else destination), str(error)))
+    return found, mistakes
+
+
+def _network(text: str, where: str) -> Address:
+    """A network, or a single address without a prefix."""
+    return values.network(text, where) if "/" in text else values.plain_address(text, where)
