@@ -254,6 +254,19 @@ def test_another_address_comes_before_the_old_one_goes(lab: Lab, node: Node) -> 
     assert node.ping(INTERNET) == 1
 
 
+def test_an_address_that_was_changed_comes_back_with_its_routes(node: Node) -> None:
+    """The kernel drops an interface's other addresses of a network with the first."""
+    at_first = snapshot(node)
+    node.vzhook('node', 'up', '--yes')
+    before = snapshot(node)
+    node.write(CONF, BR0.replace('address = 10.0.0.2/24', 'address = 10.0.0.3/24'))
+    node.vzhook('node', 'up', '--confirm', '1')
+    assert wait_for(lambda: diff(before, snapshot(node)) == '', 5), diff(before, snapshot(node))
+    node.write(CONF, BR0)
+    assert node.vzhook('node', 'down', '--yes').stderr == ''
+    assert diff(at_first, snapshot(node)) == ''
+
+
 def wait_for(condition, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while not condition():

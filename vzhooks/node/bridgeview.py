@@ -6,7 +6,7 @@ from typing import List, NamedTuple, Sequence, Tuple
 from vzhooks import facts, kernel, ovs
 from vzhooks.kernel import OnDevice
 from vzhooks.mistakes import Mistake
-from vzhooks.node import journal
+from vzhooks.node import journal, tablenames
 from vzhooks.node.bridge import Bridge
 from vzhooks.values import Address
 
@@ -89,7 +89,8 @@ class BridgeView(NamedTuple):
 def view(bridge: Bridge, tool: str, state: Live) -> BridgeView:
     """The bridge for its template."""
     ports = tuple(_port(bridge, name, state) for name in bridge.ports)
-    moving = [route for route in state.routes if set(devices_of(route)) & set(bridge.ports)]
+    moving = [route for route in state.routes if set(devices_of(route)) & set(bridge.ports)
+              and tablenames.protocol(route.value("proto")) != kernel.PROTOCOL]  # ours are made where they belong
     routes = tuple(_moved(route, bridge) for route in sorted(moving, key=lambda route: "via" in route.words))
     moved = {word for route in moving if route.words[0] == "default" and not route.value("table")
              for before, word in zip(route.words, route.words[1:]) if before == "via"}

@@ -5,6 +5,7 @@ survive the terminal over which the change was asked for; what it waits for lies
 """
 import os
 import time
+import traceback
 from typing import Callable, List, Sequence
 
 from vzhooks import log, paths, process, store
@@ -31,6 +32,9 @@ def carry_out_and_wait(made: Change, seconds: int, say: Callable[[str], None], l
             journal.settle()
             say(str(error))
             return 1
+        except Exception:
+            traceback.print_exc()  # a bug; nobody above would say it
+            return 1
         os.close(lock.fd)
         process.left_alone()
         _watch(waits)
@@ -44,10 +48,14 @@ def _watch(waits: journal.Pending) -> None:
         time.sleep(PAUSE)
         if not _still(waits):
             return
-    with journal.lock():
-        if _still(waits):
-            log.write(log.WARNING, "the change of the node's networks was not confirmed in time and goes back")
-            go_back(waits, lambda text: log.write(log.WARNING, text))
+    while _still(waits):
+        try:
+            with journal.lock():
+                if _still(waits):
+                    log.write(log.WARNING, "the change of the node's networks was not confirmed in time and goes back")
+                    go_back(waits, lambda text: log.write(log.WARNING, text))
+        except store.Busy as error:
+            log.write(log.WARNING, str(error))
 
 
 def _still(waits: journal.Pending) -> bool:

@@ -180,10 +180,11 @@ def _rp_filter(network: Network, state: Live) -> List[Mistake]:
     """
     # The larger one counts; ours as it will be.
     values = [facts.sysctl(rp_filter_of("all")), network.rp_filter or facts.sysctl(rp_filter_of(network.dev))]
-    if max(values) != "1" or network.dev in state.default_devices or all(cidr.family == 6 for cidr in network.cidr):
+    ways = state._replace(routes=[route for route in state.routes if route.family == 4]).default_devices
+    if max(values) != "1" or network.dev in ways or all(cidr.family == 6 for cidr in network.cidr):
         return []
     return [Mistake(network.at("dev"), "rp_filter is 1 on %s, which drops what comes in there from beyond %s for the "
                     "node itself or a routed veth, since the way back is by %s"
                     % (network.dev, " ".join(map(str, network.cidr)),
-                       " ".join(state.default_devices) or "no interface"),
+                       " ".join(ways) or "no interface"),
                     "'rp_filter = 2' in [network %s] is wanted" % network.name)]
