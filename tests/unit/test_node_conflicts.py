@@ -115,7 +115,12 @@ def test_the_way_to_the_world_is_known_to_move(planned, node):
     planned(BR0)
     assert planner.node_plan(planner.conf()).moves == [
         "eth0, by which this node is reached (10.0.0.2/24), becomes a port of br0"]
-    assert planner.down_moves(["br0"]) == [] and planner.down_moves(["eth0"]) != []
+    gone = [plan.Line("node", command) for command in (
+        "ip link add name br0 type bridge", "ip route replace 10.0.0.0/8 dev eth0 scope link",
+        "ip address del 10.0.0.2/24 dev eth0")]
+    assert planner.lost_ways(gone) == []
+    assert planner.lost_ways([plan.Line("node", "ip address add 10.0.0.2/24 dev eth0")]) == [
+        "eth0, by which this node is reached: 'ip address add 10.0.0.2/24 dev eth0' is undone"]
     node.ip("route del default")
     assert planner.node_plan(planner.conf()).moves  # without a default route, every address is such a way
 

@@ -209,13 +209,13 @@ undo  ip route replace default via 10.0.0.1 dev eth0 proto dhcp src 10.0.0.2 met
 node  ip -6 route replace default via fe80::1 dev br0 proto ra metric 1024
 undo  ip -6 route replace default via fe80::1 dev eth0 proto ra metric 1024
 # F:3
-node  ip address del 10.0.0.2/24 dev eth0
-undo  ip address add 10.0.0.2/24 brd + dev eth0
 node  ip address del 2001:db8:1::2/64 dev eth0
 undo  ip address add 2001:db8:1::2/64 dev eth0 nodad
+node  ip address del 10.0.0.2/24 dev eth0
+undo  ip address add 10.0.0.2/24 brd + dev eth0
 # F:4
-node  ip route add default via 2001:db8:1::1 dev br0 proto 118
-undo  ip route del default via 2001:db8:1::1 dev br0 proto 118
+node  ip -6 route replace default via 2001:db8:1::1 dev br0 proto 118
+undo  ip -6 route replace default via fe80::1 dev br0 proto ra metric 1024
 """
 
 

@@ -56,7 +56,7 @@ class Present:
         words = command.split()
         if words[0] != "ip":
             return None
-        family = "-6" if words[1] == "-6" or ":" in command else "-4"
+        family = "-6" if words[1] == "-6" or ":" in command and "inet6" not in words else "-4"
         words = words[1:] if words[1] == "-6" else words
         if words[1] == "address":
             return family, "address show"
@@ -136,7 +136,7 @@ def _is_rule(row: str) -> bool:
 
 
 def _pairs(words: "List[str]") -> "Row":
-    words = [word for word in words if word not in FLAGS]
+    words = [word for word in words if word not in FLAGS and word not in ("inet", "inet6")]  # via inet6 fe80::1
     return dict(zip(words[::2], words[1::2]))
 
 
@@ -159,8 +159,7 @@ def _link(words: "List[str]") -> "Optional[bool]":
         pairs = zip(rest[2::2], rest[3::2])
         return all(facts.file("/sys/class/net/%s/bridge/%s" % (device, key)) == value for key, value in pairs)
     if rest in (["up"], ["down"]):
-        flags = facts.file("/sys/class/net/%s/flags" % device)
-        return bool(flags) and int(flags, 16) & 1 == (rest == ["up"])
+        return facts.kind(device) != "" and facts.up(device) == ("yes" if rest == ["up"] else "no")
     if rest == ["nomaster"]:
         return facts.master(device) == ""
     readers: Dict[str, Callable[[str], str]] = {
