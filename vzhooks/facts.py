@@ -103,6 +103,12 @@ def alias(name: str) -> str:
     return file(SYS % name + "ifalias")
 
 
+def up(name: str) -> str:
+    """yes when an interface is set up (IFF_UP), whatever its carrier."""
+    flags = file(SYS % name + "flags")
+    return "yes" if flags and int(flags, 16) & 1 else "no"
+
+
 def ifindex(name: str) -> str:
     return file(SYS % name + "ifindex")
 
@@ -165,4 +171,5 @@ READERS: "Dict[str, Callable[[str], str]]" = {
     "first_port": first_port,
     "offloads": offloads,
     "alias": alias,
+    "up": up,
 }

@@ -19,7 +19,10 @@ class Findings(NamedTuple):
 
 def node() -> Findings:
     """What is wrong with vzhooks.conf, on this node."""
-    mistakes, doubts = node_planner.judge(node_planner.conf(), bridgeview.live())
+    try:
+        mistakes, doubts = node_planner.judge(node_planner.conf(), bridgeview.live())
+    except ConfigError as error:
+        return Findings(error.mistakes, [])
     return Findings(_texts(mistakes), _texts(doubts))
 
 

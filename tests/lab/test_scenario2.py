@@ -93,7 +93,7 @@ def test_the_node_gets_the_scenario_s_tables_and_rules_once_and_loses_them(hn: N
     assert 'nothing to do' in hn.vzhook('node', 'up').stdout
     assert diff(once, snapshot(hn)) == ''
     assert hn.vzhook('node', 'check').returncode == 0
-    hn.vzhook('node', 'down')
+    assert hn.vzhook('node', 'down').stderr == ''
     assert diff(before, snapshot(hn)) == ''
     assert 'nothing to do' in hn.vzhook('node', 'down').stdout
 
@@ -251,14 +251,17 @@ def test_the_equal_rule_of_an_exported_file_is_as_good(hn: Node) -> None:
     hn.vzhook('node', 'up')
     assert len(rules(hn)) == 4
     hn.batch(['rule add pref 11817 from 192.168.1.0/24 iif venet0 lookup 210 protocol 118',  # ifup once more
-              'rule add pref 11999 from 10.0.0.0/8 lookup 77'])
+              'rule add pref 11999 from 10.0.0.0/8 iif venet0 lookup 77 protocol 118',
+              'rule add pref 12000 from 10.9.0.0/16 lookup 77', 'rule add pref 11900 iif venet0 lookup 77 protocol static'])
     found = hn.vzhook('node', 'check', check=False)
     assert (found.returncode, found.stdout.splitlines()[-1]) == (1, 'lines: 16, drift: 2')
     hn.vzhook('node', 'up')
-    assert len(rules(hn)) == 4
+    assert len(rules(hn)) == 6
     assert hn.vzhook('node', 'check').returncode == 0
-    hn.vzhook('node', 'down')
-    assert diff(before, snapshot(hn)) == ''  # within our range, and with our protocol, they are ours
+    assert hn.vzhook('node', 'down').stderr == ''
+    assert [rule.split(':')[0] for rule in rules(hn)] == ['11900', '12000']  # somebody else's, though of our preferences
+    hn.batch(['rule del pref 11900', 'rule del pref 12000'])
+    assert diff(before, snapshot(hn)) == ''
 
 
 def test_a_table_with_somebody_else_s_route_is_refused(hn: Node) -> None:
@@ -268,6 +271,34 @@ def test_a_table_with_somebody_else_s_route_is_refused(hn: Node) -> None:
     assert refused.returncode == 2
     assert "table 210 has a route of somebody else: '10.66.0.0/16 dev vmbr0 table 210" in refused.stderr
     assert diff(before, snapshot(hn)) == ''
+    hn.conf(138, ALL)
+    hn.vzctl('start', 138)  # without that network
+    assert [line for line in hn.syslog() if 'table 210 has a route of somebody else' in line]
+    assert len(rules(hn)) == 2
+
+
+def test_an_interface_that_is_down_is_said_and_the_others_work(uplinks: Uplinks, hn: Node) -> None:
+    hn.batch(['link set vmbr0 down', 'route add default via 200.200.100.30'])
+    hn.conf(138, ALL)
+    hn.vzctl('start', 138)
+    assert [line for line in hn.syslog() if 'dev vmbr0 of [network internal] is down' in line]
+    assert hn.ct(138).ping(INTERNET, source=OUTER) == 1
+    assert 'is down' in hn.vzhook('node', 'up').stderr
+    assert hn.vzhook('node', 'check').returncode == 0
+
+
+def test_with_the_journal_lost_down_still_finds_what_is_ours(hn: Node) -> None:
+    before = snapshot(hn)
+    hn.vzhook('node', 'up')
+    hn.run(['rm', '-rf', hn.path('/run/vzhooks')])
+    hn.write(CONF, '')
+    hn.vzhook('node', 'down')
+    assert diff(before, snapshot(hn)) == ''
+    hn.write(CONF, '[bridge br7]\naddress = 10.7.0.1/24\n')
+    hn.vzhook('node', 'up')
+    hn.run(['rm', '-rf', hn.path('/run/vzhooks')])
+    said = hn.vzhook('node', 'down', check=False)
+    assert said.returncode == 1 and 'br7: made by vzhooks, but what it was made from is forgotten' in said.stderr
 
 
 @pytest.mark.parametrize('generation, backend', [('modern', 'nft'), ('modern', 'iptables'), ('legacy', 'nft'),

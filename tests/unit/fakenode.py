@@ -2,6 +2,7 @@
 
 It prints as iproute2 does (names of tables, no mask of a single address, [detached]) and refuses as the kernel does.
 """
+import ipaddress
 import os
 import shutil
 
@@ -191,7 +192,23 @@ class FakeNode:
             raise Refusal("File exists")
         if verb == "del" and one not in self.addresses:
             raise Refusal("Cannot assign requested address")
-        (self.addresses.append if verb == "add" else self.addresses.remove)(one)
+        if verb == "add":
+            self.addresses.append(one)
+        elif family == 6:
+            self.addresses.remove(one)
+        else:
+            self._forget(one)
+
+    def _forget(self, one):
+        """With the first address of a network go its others, and the routes over them (promote_secondaries=0)."""
+        network = ipaddress.ip_interface(one[1]).network
+        same = [other for other in self.addresses if other[0] == one[0] and ":" not in other[1]
+                and ipaddress.ip_interface(other[1]).network == network]
+        gone = same if same[0] == one else [one]
+        self.addresses = [other for other in self.addresses if other not in gone]
+        if len(gone) == len(same):
+            self.routes = [route for route in self.routes if one[0] not in route[2] or "via" not in route[2] or ipaddress.
+                           ip_address(route[2][route[2].index("via") + 1]) not in network]
 
     def _link(self, verb, words, family):
         if verb == "help":

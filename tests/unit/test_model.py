@@ -172,3 +172,44 @@ def test_a_variable_that_does_nothing_yet_is_at_least_said(name):
     """Above all ANTISPOOF: who sets it relies on it.  Goes when the variable does something."""
     found = model(ONE + "BRIDGEDEV=br0\n%s=yes\n" % name)
     assert [one for one in texts(found.mistakes + found.doubts) if name in one]
+
+
+# What containers share: networks of the node
+
+NETWORKS = """[network internal]
+cidr = 192.168.1.0/24
+dev = vmbr0
+gateway = 192.168.1.3
+table = 210
+"""
+
+
+def test_ip_address_is_read_where_the_node_has_networks():
+    text = "IP_ADDRESS='200.200.100.12/23 192.168.1.100/255.255.255.0 2001:db8::5'\n"
+    found = model(text, node=NETWORKS)
+    assert [(str(one), one.where) for one in found.venet] == [
+        ("200.200.100.12/23", "101.conf:1"), ("192.168.1.100/24", "101.conf:1"), ("2001:db8::5/128", "101.conf:1")]
+    assert (found.custom, found.mistakes, found.doubts) == (False, (), ())
+    assert model(text).venet == model("", node=NETWORKS).venet == ()
+    assert model("IP_ADDRESS=\n", node=NETWORKS).venet == ()
+    assert [str(one) for one in model("", vz="IP_ADDRESS=10.0.0.5\n", node=NETWORKS).venet] == ["10.0.0.5/32"]
+
+
+@pytest.mark.parametrize("text, venet, doubts", [
+    ("IP_ADDRESS='10 192.168.1.5'\n", ["192.168.1.5/32"],
+     ["101.conf:1: IP_ADDRESS: '10'; an IPv4 or IPv6 address with or without /PREFIX is wanted"]),
+    ("IP_ADDRESS=$(x)\n", [], None)])
+def test_what_is_wrong_in_ip_address_is_only_said(text, venet, doubts):
+    for more in ("", ONE + "VETH_IP_ADDRESS=10.0.0.5\n"):
+        found = model(text + more, node=NETWORKS)
+        assert ([str(one) for one in found.venet], found.mistakes) == (venet, ())
+        assert len(found.doubts) == 1 and (doubts is None or texts(found.doubts) == doubts)
+
+
+@pytest.mark.parametrize("text, wanted", [
+    (ONE + "VETH_IP_ADDRESS=10.0.0.5\n", ["eth0"]), (ONE + "VETH_IP_ADDRESS=10.0.0.5\nBRIDGEDEV=br0\n", []), (ONE, []),
+    (TWO + "VETH_IP_ADDRESS=10.0.0.5\nBRIDGEDEV_eth1=br0\n", ["eth0"]),
+    ('NETIF="ifname=eth0,type=routed,ip=10.0.0.5;ifname=eth1,bridge=br0"\n', ["eth0"]),
+    ('NETIF="ifname=eth0,network=net1;ifname=eth1"\nVETH_IP_ADDRESS_eth1=10.0.0.5\n', ["eth1"])])
+def test_the_veths_whose_addresses_are_routed_to_them(text, wanted):
+    assert [veth.interface.ifname for veth in model(text).routed] == wanted

@@ -72,11 +72,11 @@ def test_each_word_of_a_rule_counts(names, rule, key, other):
                                   "oif eth0"])
 def test_a_rule_that_asks_for_more_is_another(more):
     present = Present([])
-    mine = "pref 11816 from 10.0.0.0/24 iif venet0 lookup 210".split()
+    mine = "pref 11816 from 10.0.0.0/24 iif venet0 lookup 210"
     row = "11816:\tfrom 10.0.0.0/24 iif venet0 %s lookup 210" % more
     if more == "not":
         row = "11816:\tnot from 10.0.0.0/24 iif venet0 lookup 210"
-    assert present.rule(mine) != present.rule(row.split())
+    assert present.rule(mine.split()) != present.rule(row.split())
 
 
 def route_row(route, name, owner, more):

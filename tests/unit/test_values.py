@@ -71,6 +71,59 @@ def test_reach_is_the_network_of_the_mask(mine, other, wanted):
     assert values.address(mine, "").reaches(values.plain_address(other, "")) is wanted
 
 
+NETWORK = "an IPv4 or IPv6 network NETWORK/PREFIX is wanted"
+STATIONS = "a network of stations is wanted, not a multicast, loopback or link-local one"
+
+
+@pytest.mark.parametrize("text, wanted", [
+    ("192.168.1.0/24", "192.168.1.0/24"), ("10.0.0.5/32", "10.0.0.5/32"), ("128.0.0.0/1", "128.0.0.0/1"),
+    ("200.200.100.0/255.255.254.0", "200.200.100.0/23"), ("2001:DB8:0::/48", "2001:db8::/48"),
+    ("2001:db8::5/128", "2001:db8::5/128"), ("fd00::/8", "fd00::/8")])
+def test_a_network_is_taken_in_the_kernel_s_form(text, wanted):
+    found = values.network(text, "F:1")
+    assert (str(found), found.where, found.family) == (wanted, "F:1", 6 if ":" in text else 4)
+
+
+@pytest.mark.parametrize("text, wanted", [(one, NETWORK) for one in (
+    "", "10.0.0.0", "10.0.0.0/", "10.0.0.0/33", "0.0.0.0/0", "::/0", "10/8", "10.0.0.0/255.0.255.0", "2001:db8::/129",
+    "2001:db8::/255.0.0.0", "10.0.0.0/08", "10.0.0.0/8/8", "default")] + [
+        ("192.168.1.1/24", "the network itself is wanted, 192.168.1.0/24"),
+        ("2001:db8::1/64", "the network itself is wanted, 2001:db8::/64")] + [(one, STATIONS) for one in (
+            "224.0.0.0/4", "127.0.0.0/8", "169.254.0.0/16", "fe80::/10", "ff00::/8", "::1/128")])
+def test_what_is_no_network_is_refused(text, wanted):
+    with pytest.raises(ValueError) as caught:
+        values.network(text, "F:1")
+    assert str(caught.value) == wanted
+
+
+def test_an_interface_s_address_says_its_prefix():
+    assert str(values.interface_address("10.0.0.2/24", "F:1")) == "10.0.0.2/24"
+    for text, wanted in (("10.0.0.2", "an IPv4 or IPv6 address with its /PREFIX is wanted"), ("10.0.0.0/24", STATION),
+                         ("10.0.0.2/", PREFIX4)):
+        with pytest.raises(ValueError) as caught:
+            values.interface_address(text, "F:1")
+        assert str(caught.value) == wanted
+
+
+@pytest.mark.parametrize("one, other, wanted", [
+    ("10.0.0.0/8", "10.0.0.0/8", True), ("10.0.0.0/8", "10.255.255.255/32", True), ("10.0.0.0/9", "10.128.0.0/9", False),
+    ("10.0.0.0/8", "11.0.0.0/8", False), ("2001:db8::/32", "2001:db8:5::/48", True), ("10.0.0.0/8", "a00::/8", False)])
+def test_networks_with_a_common_address_overlap(one, other, wanted):
+    mine, others = values.network(one, ""), values.network(other, "")
+    assert values.overlap(mine, others) is values.overlap(others, mine) is wanted
+
+
+@given(text=st.one_of(st.text(), st.text(alphabet="0123456789abf.:/ "),
+                      st.tuples(st.ip_addresses().map(str), st.integers(0, 129)).map("%s/%d".__mod__)))
+def test_a_network_has_one_form_or_is_a_value_error(text):
+    try:
+        found = values.network(text, "")
+    except ValueError as error:
+        assert " is wanted" in str(error)
+    else:
+        assert values.network(str(found), "") == found and values.overlap(found, found)
+
+
 @pytest.mark.parametrize("text, wanted", [("68", 68), ("1500", 1500), ("0009", None), ("67", None), ("65536", None),
                                           ("", None),
                                           ("-1", None), ("1e3", None), ("１５００", None), ("9" * 5000, None), ("1500 ",

@@ -6,7 +6,7 @@ from typing import List, NamedTuple, Sequence, Tuple
 from vzhooks import facts, kernel, ovs
 from vzhooks.kernel import OnDevice
 from vzhooks.mistakes import Mistake
-from vzhooks.node import journal
+from vzhooks.node import journal, tablenames
 from vzhooks.node.bridge import Bridge
 from vzhooks.values import Address
 
@@ -44,7 +44,8 @@ class Port(NamedTuple):
     name: str
     mtu_before: str
     was_down: bool
-    gets_back: Tuple[Address, ...]  # the addresses of the bridge that it has when the bridge has gone
+    leaving: Tuple[Address, ...]  # the bridge's addresses, in the order in which they leave it
+    gets_back: Tuple[Address, ...]  # those of them that it has when the bridge has gone
 
 
 class Moved(NamedTuple):
@@ -53,6 +54,15 @@ class Moved(NamedTuple):
     ip: str  # "ip" or "ip -6"
     before: str
     after: str
+
+
+class Gateway(NamedTuple):
+    """A default route that is ours, and the one in whose place it comes."""
+
+    address: str
+    where: str
+    ip: str
+    before: str  # as `ip route replace` takes it; "": none
 
 
 class Before(NamedTuple):
@@ -82,23 +92,22 @@ class BridgeView(NamedTuple):
     ports_where: str
     addresses: Tuple[Address, ...]
     routes: Tuple[Moved, ...]
-    gateways: Tuple[Address, ...]
+    gateways: Tuple[Gateway, ...]
     before: Before
 
 
 def view(bridge: Bridge, tool: str, state: Live) -> BridgeView:
     """The bridge for its template."""
     ports = tuple(_port(bridge, name, state) for name in bridge.ports)
-    moving = [route for route in state.routes if set(devices_of(route)) & set(bridge.ports)]
+    moving = [route for route in state.routes if set(devices_of(route)) & set(bridge.ports)
+              and tablenames.protocol(route.value("proto")) != kernel.PROTOCOL]  # ours are made where they belong
     routes = tuple(_moved(route, bridge) for route in sorted(moving, key=lambda route: "via" in route.words))
-    moved = {word for route in moving if route.words[0] == "default" and not route.value("table")
-             for before, word in zip(route.words, route.words[1:]) if before == "via"}
     mac = mac_of(bridge)
     return BridgeView(
         bridge.name, bridge.where, "ovs" if bridge.type == "ovs" else tool, is_ours(bridge.name), mac,
         bridge.at("mac" if bridge.mac else "ports"), bridge.stp, delay_of(bridge), bridge.mtu, bridge.datapath,
         ports, bridge.at("ports"), bridge.address, routes,
-        tuple(gateway for gateway in bridge.gateway if gateway.ip not in moved), _before(bridge, mac))
+        _gateways(bridge, moving, state), _before(bridge, mac))
 
 
 def delay_of(bridge: Bridge) -> int:
@@ -121,14 +130,32 @@ def is_ours(name: str) -> bool:
 
 def _port(bridge: Bridge, name: str, state: Live) -> Port:
     mtu = facts.READERS["mtu"](name)
-    flags = facts.file("/sys/class/net/%s/flags" % name)
-    has = {one.words[0] for one in state.addresses if one.device == name}
+    has = [one.words[0] for one in state.addresses if one.device == name]
     # One that the conf has replaced since is still a reason not to leave the port without any.
     lost = {":" in line.command.split()[3] for line in journal.read() if line.undo
             and line.command.startswith("ip address del ") and line.command.endswith(" dev " + name)
             and line.command.split()[3] not in map(str, bridge.address)}
-    return Port(name, mtu if mtu != str(bridge.mtu) else "", bool(flags) and not int(flags, 16) & 1,
-                tuple(address for address in bridge.address if str(address) in has or (address.family == 6) in lost))
+    # The last one first: with a network's first address the kernel takes its others, and it is to come back first.
+    leaving = sorted(bridge.address, reverse=True,
+                     key=lambda address: has.index(str(address)) if str(address) in has else -1)
+    return Port(name, mtu if mtu != str(bridge.mtu) else "", facts.up(name) == "no", tuple(leaving),
+                tuple(address for address in leaving if str(address) in has or (address.family == 6) in lost))
+
+
+def _gateways(bridge: Bridge, moving: Sequence[OnDevice], state: Live) -> Tuple[Gateway, ...]:
+    """The default routes to make; one whose gateway is there already, among several next hops or on its way, is not."""
+    found = []
+    defaults = [route for route in state.routes if route.words[0] == "default" and not route.value("table")
+                and (route in moving or bridge.name in devices_of(route))]
+    for gateway in bridge.gateway:
+        same = [route for route in defaults if route.family == gateway.family]
+        known = [route for route in same if gateway.ip in route.words]
+        if not any(route in moving or "nexthop" in route.words for route in known):
+            other = [_moved(route, bridge) for route in same if not known and not route.value("metric")
+                     or not known and route.family == 6]
+            found.append(Gateway(gateway.ip, gateway.where, "ip -6" if gateway.family == 6 else "ip",
+                                 other[0].after if other else ""))
+    return tuple(found)
 
 
 def _moved(route: OnDevice, bridge: Bridge) -> Moved:
@@ -146,11 +173,11 @@ def _before(bridge: Bridge, mac: str) -> Before:
     if bridge.type == "ovs" or is_ours(bridge.name):
         return Before()  # it goes as a whole
     path = "/sys/class/net/%s/" % bridge.name
-    now, mtu, flags = (facts.file(path + name) for name in ("address", "mtu", "flags"))
+    now, mtu = facts.file(path + "address"), facts.file(path + "mtu")
     stp, delay = facts.file(path + "bridge/stp_state"), facts.file(path + "bridge/forward_delay")
     return Before(now if now != mac else "", stp if stp != str(int(bridge.stp)) else "",
                   delay if delay != str(100 * delay_of(bridge)) else "",
-                  mtu if mtu != str(bridge.mtu) else "", not int(flags, 16) & 1)
+                  mtu if mtu != str(bridge.mtu) else "", facts.up(bridge.name) == "no")
 
 
 def conflicts(bridge: Bridge, state: Live) -> List[Mistake]:
@@ -167,14 +194,18 @@ def conflicts(bridge: Bridge, state: Live) -> List[Mistake]:
         found += _foreign(bridge, state)
     for port in bridge.ports:
         found += _port_conflicts(bridge, port, state)
-    for gateway in bridge.gateway:
-        for route in state.routes:
-            here = set(devices_of(route)) & set(bridge.ports + (name,))
-            if route.family == gateway.family and route.words[0] == "default" and not route.value("table") \
-                    and not here and not route.value("metric"):
-                found.append(Mistake(gateway.where, "gateway %s, but the node has '%s'"
-                                     % (gateway.ip, " ".join(route.words)), "one default route is wanted"))
+    for gateway, route in other_defaults(bridge, state):
+        if route.value("metric") == ("1024" if route.family == 6 else ""):  # what ours would have, too
+            found.append(Mistake(gateway.where, "gateway %s, but the node has '%s'"
+                                 % (gateway.ip, " ".join(route.words)), "one default route is wanted"))
     return found
+
+
+def other_defaults(bridge: Bridge, state: Live) -> List[Tuple[Address, OnDevice]]:
+    """The node's default routes by other interfaces, each with the bridge's gateway of its family."""
+    return [(gateway, route) for gateway in bridge.gateway for route in state.routes
+            if route.family == gateway.family and route.words[0] == "default" and not route.value("table")
+            and not set(devices_of(route)) & set(bridge.ports + (bridge.name,))]
 
 
 def _foreign(bridge: Bridge, state: Live) -> List[Mistake]:
@@ -195,6 +226,8 @@ def _port_conflicts(bridge: Bridge, port: str, state: Live) -> List[Mistake]:
     if not facts.kind(port):
         return [Mistake(where, "port %s of %s: there is no such interface" % (port, bridge.name),
                         "an interface of this node is wanted")]
+    if facts.READERS["mac"](port) in ("", "00:00:00:00:00:00"):
+        return [Mistake(where, "port %s of %s is no Ethernet interface" % (port, bridge.name), "one is wanted")]
     found = []
     master = facts.master(port)
     if master in ("", "ovs-system") and facts.READERS["openvswitch"](""):

@@ -11,7 +11,7 @@ from vzhooks.process import TIMEOUT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, List, Optional, Sequence
+    from typing import Callable, List, Optional, Sequence, Tuple
 
 
 class Waiting(Expected):
@@ -27,17 +27,39 @@ class Change:
         """KEEP: what the journal has beside WANTED stays, as when a container needs only a part."""
         self.timeout = timeout
         self.job = apply.Job("node", "", say, show, timeout, on_error)
-        self.before = journal.read()
+        try:
+            self.before = journal.read()
+        except Expected as error:
+            say("%s; what it said is forgotten" % error)
+            self.before = []
         lines, gone = plan.merged(wanted, self.before, True)
-        present = Present([line.command for line in lines + gone], timeout)
-        self.lines = [line for line in lines if not _moved(line, self.before) or present.holds(line.command)]
-        self.new = [line for line in lines if not present.holds(line.command) and not _moved(line, self.before)]
-        self.gone = [line for line in gone if present.holds(line.command) is not False
-                     and not _still_a_port(line, lines)] if not keep else []
+        self.replaced: List[plan.Line] = []
+        gone = [] if keep else self._without_replaced(gone, lines)
+        present = Present([command for line in lines + gone for command in _both(line)], timeout)
+        self.new = [line for line in lines if _wanted(line, present, self.before)]
+        self.lines = [line for line in lines if line in self.new or present.holds(line.command)]
+        comes_back = {line.undo.command for line in gone if line.undo}
+        self.gone = [line for line in gone if (present.holds(line.command) is not False or line.command in comes_back)
+                     and not _stays_away(line, lines)]
         done = {line.key for line in self.before}
         # In the plan's order, so that the journal is undone in its reverse.
         mine = [line for line in lines if line.key in done or line in self.new or _gets_back(line)]
-        self.after = (gone if keep else []) + mine
+        known = {line.key for line in lines}
+        self.after = ([line for line in self.before if line.key not in known] if keep else []) + mine
+
+    def _without_replaced(self, gone: "Sequence[plan.Line]", lines: "Sequence[plan.Line]") -> "List[plan.Line]":
+        """Those of GONE whose setting no new line takes over; one that does inherits the way to the first state."""
+        heirs = {_thing(line.command): line for line in lines if _thing(line.command)}
+        kept = []
+        for line in gone:
+            heir = heirs.get(_thing(line.command))
+            if heir is None:
+                kept.append(line)
+                continue
+            self.replaced.append(line)
+            if line.undo and " del " not in line.undo.command:
+                heir.undo = line.undo
+        return kept
 
     @property
     def empty(self) -> bool:
@@ -57,24 +79,38 @@ class Change:
                           "it has gone back")
 
     def run(self) -> None:
-        """Do it.  Raise Expected after what was done is undone again."""
-        done: List[plan.Line] = []
+        """Do it.  Raise Expected or OSError after all is as it was before."""
         known = {line.key for line in self.before}
-        journal.write(self.before + [line for line in self.new if line.key not in known])
+        both = self.before + [line for line in self.new if line.key not in known]
+        journal.write(both)
         try:
-            self.job.carry_out(self.new, done)
-        except Expected:
-            self.job.take_back(done)
-            journal.write(self.before)
+            self.job.carry_out(self.new, [])
+        except BaseException:  # also when somebody presses Ctrl-C
+            self.job.on_error = "warn"
+            _undo(self.job, self.new)
+            self.job.carry_out(self.replaced, [])
+            journal.write([line for line in both if line.key in known or _holds(line, self.timeout)])
             raise
         left = self.job.take_back(self.gone)
-        journal.write(self.after + left)  # what could not be undone is tried again
+        try:
+            journal.write(self.after + left)  # what could not be undone is tried again
+        except OSError as error:
+            self.job.say("the journal has more lines than it should: %s" % error.strerror)
         if self.gone:
             # With an interface's first address the kernel also took its others of that network, and their routes.
-            for lines in ([line for line in self.lines if not _moved(line, self.before)],
-                          [line for line in self.lines if _moved(line, self.before)]):
+            for lines in ([line for line in self.lines if not moved(line)], list(filter(moved, self.lines))):
                 present = Present([line.command for line in lines], self.timeout)
                 self.job.carry_out([line for line in lines if present.holds(line.command) is False], [])
+
+
+def _undo(job: apply.Job, lines: "Sequence[plan.Line]") -> "List[plan.Line]":
+    """Undo those of LINES that have been done; a command that hung may have done its work."""
+    present = Present([line.command for line in lines], job.timeout)
+    return job.take_back([line for line in lines if present.holds(line.command) is not False])
+
+
+def _holds(line: plan.Line, timeout: float) -> bool:
+    return bool(Present([line.command], timeout).holds(line.command))
 
 
 def restore(say: "Callable[[str], None]", gone: "Sequence[plan.Line]", new: "Sequence[plan.Line]",
@@ -83,11 +119,11 @@ def restore(say: "Callable[[str], None]", gone: "Sequence[plan.Line]", new: "Seq
 
     BEFORE is the journal of that time, whose order is the way back; what containers have added since stays behind it.
     """
-    present = Present([line.command for line in list(before) + list(gone) + list(new)])
+    present = Present([line.command for line in list(before) + list(gone)])
     kept = [line for line in before if present.holds(line.command) or line.key in {one.key for one in gone}]
     job = apply.Job("node", "", say, on_error="warn")
     job.carry_out([line for line in gone if not present.holds(line.command)], [])
-    left = job.take_back([line for line in new if present.holds(line.command) is not False])
+    left = _undo(job, new)
     now = Present([line.command for line in kept])  # as in run(): more can have gone with an address
     job.carry_out([line for line in kept if now.holds(line.command) is False], [])
     known = {line.key for line in list(new) + list(before)}
@@ -95,9 +131,22 @@ def restore(say: "Callable[[str], None]", gone: "Sequence[plan.Line]", new: "Seq
     journal.write(list(before) + others + left)
 
 
-def _moved(line: plan.Line, before: "Sequence[plan.Line]") -> bool:
-    """Whether it is somebody else's route that has followed its address already: it is still his, not ours to keep."""
-    return line.key in {one.key for one in before if one.undo and " route replace " in one.undo.command}
+def _wanted(line: plan.Line, present: Present, before: "Sequence[plan.Line]") -> bool:
+    """Whether a line has to be run.  Somebody else's route that has followed its address already is still his: only
+    where it is back on the port does it follow again.
+    """
+    if moved(line) and line.undo and line.key in {one.key for one in before}:
+        return bool(present.holds(line.undo.command))
+    return not present.holds(line.command)
+
+
+def _both(line: plan.Line) -> "List[str]":
+    return [line.command] + ([line.undo.command] if line.undo and moved(line) else [])
+
+
+def moved(line: plan.Line) -> bool:
+    """Whether it is somebody else's route that follows an address."""
+    return line.undo is not None and " route replace " in line.undo.command and " proto 118" not in line.command
 
 
 def _gets_back(line: plan.Line) -> bool:
@@ -105,12 +154,29 @@ def _gets_back(line: plan.Line) -> bool:
     return line.undo is not None and line.command.startswith("ip address del ")
 
 
-def _still_a_port(line: plan.Line, lines: "Sequence[plan.Line]") -> bool:
-    """Whether an address left a port that stays one: there it is not wanted back."""
+def _stays_away(line: plan.Line, lines: "Sequence[plan.Line]") -> bool:
+    """Whether an address that left a port is not wanted back there: that is still a port, or the address is in use."""
     words = line.command.split()
-    ports = [one.command.split() for one in lines if " master " in one.command or "addif" in one.command
-             or "add-port" in one.command]
-    return words[:3] == ["ip", "address", "del"] and any(words[5] in port for port in ports)
+    if words[:3] != ["ip", "address", "del"]:
+        return False
+    others = [one.command.split() for one in lines]
+    return any(words[5] in one and ("master" in one or "addif" in one or "add-port" in one)
+               or one[:4] == ["ip", "address", "add", words[3]] for one in others)
+
+
+def _thing(command: str) -> "Tuple[str, ...]":
+    """What a command sets, without the value: an MTU, a sysctl, the route to a network; () for others."""
+    words = command.split()
+    if words[0] == "sysctl":
+        return "sysctl", words[1].partition("=")[0]
+    if words[:4] == ["ip", "link", "set", "dev"] and len(words) > 6 and words[5] not in ("master", "alias"):
+        return tuple(words[:-1])
+    if " route replace " in command:
+        at = words.index("replace") + 1
+        table = words[words.index("table") + 1] if "table" in words else ""
+        metric = words[words.index("metric") + 1] if "metric" in words else ""
+        return "route", str(words[1] == "-6" or ":" in command), words[at], table, metric
+    return ()
 
 
 def make_sure(lines: "Sequence[plan.Line]", say: "Callable[[str], None]",
@@ -124,5 +190,4 @@ def make_sure(lines: "Sequence[plan.Line]", say: "Callable[[str], None]",
     if not Present([line.command for line in lines], timeout).missing([line.command for line in lines]):
         return
     with journal.lock():
-        change = Change(lines, say, show, timeout, keep=True, on_error=on_error)
-        change.run()
+        Change(lines, say, show, timeout, keep=True, on_error=on_error).run()

@@ -63,12 +63,15 @@ def up(options: Options) -> None:
         made = planner.node_plan(found)
         _say_all(made.doubts)
         change = Change(made.lines, say, show, found.timeout)
+        status.refuse_used(change.gone, found)
+        moves = [] if confirm.is_known([line.command for line in change.new]) else made.moves
+        moves += planner.lost_ways(change.gone)  # never allowed once and for all
         change.gone += status.left_over(made.lines + change.gone)
-        return change, [] if confirm.is_known([line.command for line in change.new]) else made.moves
+        return change, moves
 
     _perform(change, options)
     if not options.dry_run:
-        lost = status.lost_elements() if planner.needs_marks(found.networks) else []
+        lost = status.lost_elements()
         apply.Job("node", "", say, show, found.timeout).carry_out(lost, [])
         tablenames.write(found.networks)
 
@@ -81,14 +84,17 @@ def down(options: Options) -> None:
 
     def change() -> Tuple[Change, List[str]]:
         change = Change([], say, show, found.timeout)
-        known = {line.undo.command for line in change.gone if line.undo}
-        change.gone += [line for line in status.marked(found) if line.undo and line.undo.command not in known]
+        change.gone += status.marked(found, change.gone)
         status.refuse_used(change.gone, found)
-        return change, planner.down_moves(status.bridges(change.gone))
+        return change, planner.lost_ways(change.gone)
 
     _perform(change, options)
     if not options.dry_run:
         tablenames.write(())
+        left = status.forgotten([])
+        if left and not options.seconds:
+            raise Expected("%s: made by vzhooks, but what it was made from is forgotten (/run/vzhooks/node/journal): "
+                           "left as it is" % ", ".join(left))
 
 
 @node.command()
@@ -98,6 +104,7 @@ def check() -> None:
     _say_all(made.doubts)
     drift = status.drift(made.lines)
     drift += ["missing: " + line.command for line in status.lost_elements()]
+    drift += confirm.waiting()
     for row in drift:
         click.echo(row)
     click.echo("lines: %d, drift: %d" % (len(made.lines), len(drift)))
@@ -107,10 +114,10 @@ def check() -> None:
 
 @node.command("confirm")
 def confirm_() -> None:
-    """Keep the change that `up --confirm` or `down --confirm` has made."""
+    """Keep the change that `up --confirm` has made; after `up --yes`: let it be made again at boot."""
     with journal.lock():
         confirm.overdue(say)
-        if not confirm.confirm():
+        if not confirm.confirm(say):
             raise Expected("no change of the node's networks waits for a confirmation")
     click.echo("confirmed")
 
@@ -152,7 +159,8 @@ def _attempt(make: Callable[[], Tuple[Change, List[str]]], options: Options, all
     """Carry a change out; return what would have to be allowed first, with nothing done then."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a terminal that goes must not leave half of it
     with journal.lock() as lock:
-        confirm.overdue(say)
+        if not options.dry_run:
+            confirm.overdue(say)
         change, moves = make()
         if options.dry_run:
             click.echo(plan.text(change.new) + plan.text(change.undoing), nl=False)
@@ -169,8 +177,8 @@ def _attempt(make: Callable[[], Tuple[Change, List[str]]], options: Options, all
             click.echo("done; it goes back in %d s unless 'vzhook node confirm' comes before" % options.seconds)
         else:
             change.run()
-            if moves:
-                confirm.remember([line.command for line in change.new])
+            if moves and change.new:
+                click.echo("done; 'vzhook node confirm' lets it be made again at boot without a question")
     return []
 
 

@@ -5,12 +5,21 @@ survive the terminal over which the change was asked for; what it waits for lies
 """
 import os
 import time
-from typing import Callable, List, Sequence
+import traceback
+from contextlib import contextmanager
+from typing import Callable, ContextManager, Iterator, List, Sequence
 
 from vzhooks import log, paths, process, store
 from vzhooks.errors import Expected
-from vzhooks.node import change, journal
+from vzhooks.node import change, journal, status
 from vzhooks.node.change import Change
+
+
+@contextmanager
+def nullcontext() -> Iterator[None]:
+    """No lock, where it is held already (contextlib's own is 3.7)."""
+    yield
+
 
 PAUSE = 0.1  # seconds between two looks whether the confirmation has come
 
@@ -22,14 +31,16 @@ def carry_out_and_wait(made: Change, seconds: int, say: Callable[[str], None], l
     """
     def work() -> int:
         deadline = time.monotonic() + seconds
-        waits = journal.Pending(made.gone, made.new, journal.process_name(os.getpid()), deadline,
+        waits = journal.Pending(made.gone + made.replaced, made.new, journal.process_name(os.getpid()), deadline,
                                 made.before)
         try:
             journal.wait(waits)
             made.run()
-        except (Expected, OSError) as error:
-            journal.settle()
+        except BaseException as error:
+            if not isinstance(error, (Expected, OSError)):
+                traceback.print_exc()  # a bug; nobody above would say it
             say(str(error))
+            _try_to_go_back(waits, say)  # whatever is not undone yet
             return 1
         os.close(lock.fd)
         process.left_alone()
@@ -44,31 +55,65 @@ def _watch(waits: journal.Pending) -> None:
         time.sleep(PAUSE)
         if not _still(waits):
             return
-    with journal.lock():
-        if _still(waits):
-            log.write(log.WARNING, "the change of the node's networks was not confirmed in time and goes back")
-            go_back(waits, lambda text: log.write(log.WARNING, text))
+    log.write(log.WARNING, "the change of the node's networks was not confirmed in time and goes back")
+    while _still(waits) and not _try_to_go_back(waits, lambda text: log.write(log.WARNING, text), journal.lock):
+        time.sleep(1)
+
+
+def _try_to_go_back(waits: journal.Pending, say: Callable[[str], None],
+                    lock: Callable[[], ContextManager[object]] = nullcontext) -> bool:
+    """Go back, whatever is in the way: a lock, a full disk, a bug; False where it is to be tried again."""
+    try:
+        with lock():
+            if _still(waits):
+                go_back(waits, say)
+        return True
+    except Exception as error:
+        say("the way back: %s" % error)
+        return False
 
 
 def _still(waits: journal.Pending) -> bool:
-    now = journal.pending()
+    try:
+        now = journal.pending()
+    except Expected:
+        return True  # damaged: we know what it said
     return now is not None and now.watcher == waits.watcher
 
 
 def go_back(waits: journal.Pending, say: Callable[[str], None]) -> None:
     """Undo a change that waits.  The node's lock is held."""
-    change.restore(say, waits.gone, waits.new, waits.before)
+    for name in status.bridges(waits.new):
+        others = sorted(port for port in status.ports_of(name) if not any(port in line.command.split()
+                                                                          for line in waits.new))
+        if others:
+            say("%s goes, and with it the bridge of %s: those containers need a restart" % (name, ", ".join(others)))
+    try:
+        change.restore(say, waits.gone, waits.new, waits.before)
+    except OSError as error:  # all is done but the journal's writing: what it says too much does no harm
+        say("the journal could not be written: %s" % error.strerror)
     journal.settle()
 
 
-def confirm() -> bool:
-    """Keep the change that waits; False where none does.  The node's lock is held."""
+def confirm(say: Callable[[str], None]) -> bool:
+    """Keep the change that waits, or let one that was made with --yes be made again at boot; False without either.
+
+    The node's lock is held.
+    """
     waits = journal.pending()
-    if waits is None:
-        return False
-    remember([line.command for line in waits.new])
+    lines = waits.new if waits else journal.read()
     journal.settle()
-    return True
+    try:
+        remember([line.command for line in lines])
+    except (Expected, OSError) as error:
+        say("it is kept, but will be asked for again at boot: %s" % error)
+    return bool(lines)
+
+
+def waiting() -> List[str]:
+    """What is to be said of a change that waits."""
+    waits = journal.pending()
+    return ["waiting for 'vzhook node confirm': %d s left" % max(0, waits.deadline - time.monotonic())] if waits else []
 
 
 def overdue(say: Callable[[str], None]) -> None:

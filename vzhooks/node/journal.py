@@ -4,7 +4,8 @@ And, while a change waits for `vzhook node confirm`, what it consists of.
 """
 import os
 
-from vzhooks import paths, plan, store
+from vzhooks import journal, paths, plan, store
+from vzhooks.errors import Expected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,6 +35,19 @@ def read() -> "List[plan.Line]":
     return _load("journal") or []
 
 
+def ingress() -> "List[plan.Line]":
+    """What containers have put into sets and chains that they share."""
+    return [line for veid in journal.containers() for device in journal.devices(veid)
+            for line in _of(veid, device) if "ingress" in line.command.lower() and line.place == "host"]
+
+
+def _of(veid: str, device: str) -> "List[plan.Line]":
+    try:
+        return journal.read(veid, device)
+    except Expected:
+        return []  # its own stop will say so
+
+
 def write(lines: "Sequence[plan.Line]") -> None:
     """Replace the journal.  Raise OSError."""
     _save("journal", lines, [])
@@ -46,9 +60,13 @@ def pending() -> "Optional[Pending]":
     header = dict(stored[0]) if stored else {}
     if stored is None or header.get("boot") != paths.boot_id():
         return None
+    try:
+        gone, new = int(header["gone"]), int(header["gone"]) + int(header["new"])
+        watcher, deadline = header["watcher"], float(header["deadline"])
+    except (KeyError, ValueError):
+        raise store.Unusable("%s: damaged; its removal is wanted, and a look at 'vzhook node check'" % path) from None
     lines = plan.parse(stored[1], path)
-    gone, new = int(header["gone"]), int(header["gone"]) + int(header["new"])
-    return Pending(lines[:gone], lines[gone:new], header["watcher"], float(header["deadline"]), lines[new:])
+    return Pending(lines[:gone], lines[gone:new], watcher, deadline, lines[new:])
 
 
 def wait(change: Pending) -> None:

@@ -105,7 +105,8 @@ SETTINGS: Dict[str, ini.Check] = {
 def read(name: str, section: ini.Section) -> Tuple[Network, List[Mistake]]:
     """Given [network NAME], return the network and all mistakes in it."""
     found, mistakes = ini.values(section, SETTINGS, ("cidr", "dev", "gateway", "table"))
-    if not name or set(name) - names.WORD or not name[0].isalpha() or len(name) > 40 or name in RESERVED_NAMES:
+    if not name or set(name) - names.WORD or ":" in name or not name[0].isalpha() or len(name) > 40 \
+            or name in RESERVED_NAMES:
         mistakes.append(Mistake(section.where, "[network %s]" % name,
                                 "a name for its table is wanted: a letter, then up to 39 letters, digits, '-', '_', "
                                 "'.', and none of %s" % ", ".join(RESERVED_NAMES)))

@@ -1,10 +1,11 @@
 """From [bridge] and [network] to the node's plan, with the node's live state.  Slow, needs libraries."""
+import os
 from typing import List, NamedTuple, Sequence, Tuple
 
 from vzhooks import facts, inputs, kernel, paths, plan, process, render
 from vzhooks.errors import ConfigError, Expected
 from vzhooks.mistakes import Mistake
-from vzhooks.node import bridgeview, journal, tablenames
+from vzhooks.node import bridgeview, change, journal, tablenames
 from vzhooks.node.bridge import Bridge
 from vzhooks.node.bridgeview import Live
 from vzhooks.node.network import ROUTED, Network
@@ -33,16 +34,17 @@ def node_plan(found: NodeConf) -> NodePlan:
     if mistakes:
         raise ConfigError([str(mistake) for mistake in in_order(mistakes)])
     lines: List[plan.Line] = []
-    ways: List[str] = []
+    taken: List[str] = []
     tool = bridge_tool(found)
     for bridge in found.bridges:
         lines += bridge_lines(bridge, tool, state)
-        ways += moves(bridge, state)
-    marked = needs_marks(found.networks)
+        taken += moves(bridge, state)
+    marked = needs_marks(found.networks) or bool(journal.ingress())
     lines += marks(found) if marked else []
     for network in found.networks:
-        lines += network_lines(network, marked)
-    return NodePlan(_with_moved(lines, found.bridges), doubts, ways)
+        if is_up(network, found):
+            lines += network_lines(network, marked)
+    return NodePlan(_with_moved(lines, found.bridges), doubts, taken)
 
 
 def judge(found: NodeConf, state: Live) -> Tuple[List[Mistake], List[Mistake]]:
@@ -52,8 +54,10 @@ def judge(found: NodeConf, state: Live) -> Tuple[List[Mistake], List[Mistake]]:
     for bridge in found.bridges:
         mistakes += bridgeview.conflicts(bridge, state)
     for network in found.networks:
-        mistakes += missing(network, found) + _strangers(network, state)
+        mistakes += missing(network, found) + strangers(network, state)
         doubts += _rp_filter(network, state)
+        if facts.kind(network.dev) and not is_up(network, found):
+            doubts.append(down(network))
     return mistakes + tablenames.conflicts(found.networks), doubts
 
 
@@ -123,7 +127,7 @@ def _with_moved(lines: List[plan.Line], bridges: Sequence[Bridge]) -> List[plan.
     """
     names = {bridge.name for bridge in bridges}
     for line in journal.read():
-        if line.undo and " route replace " in line.undo.command and _device(line.command) in names \
+        if line.undo and change.moved(line) and _device(line.command) in names \
                 and line.key not in {one.key for one in lines}:
             leaves = [index for index, one in enumerate(lines) if one.command.startswith("ip address del ")
                       and _device(one.command) == _device(line.undo.command)]
@@ -136,22 +140,38 @@ def _device(command: str) -> str:
     return words[words.index("dev") + 1]
 
 
+def ways(state: Live) -> List[str]:
+    """The interfaces by which the node is reached: of its default routes, and of the login that asks."""
+    login = os.environ.get("SSH_CONNECTION", "").split()[2:3]
+    found = state.default_devices + [one.device for one in state.addresses if one.words[0].partition("/")[0] in login]
+    return found or [one.device for one in state.addresses]
+
+
 def moves(bridge: Bridge, state: Live) -> List[str]:
     """What of the node's way to the world a bridge would take along now."""
-    ways = state.default_devices or [one.device for one in state.addresses]
     found = []
     for port in bridge.ports:
         has = [one.words[0] for one in state.addresses if one.device == port]
-        if port in ways and (has or facts.master(port) != bridge.name):
+        if port in ways(state) and (has or facts.master(port) != bridge.name):
             found.append("%s, by which this node is reached (%s), becomes a port of %s"
                          % (port, ", ".join(has) or "no address", bridge.name))
+    return found + ["the default route '%s' gets a better one by %s" % (" ".join(route.words), bridge.name)
+                    for _, route in bridgeview.other_defaults(bridge, state)
+                    if not any(one.device == bridge.name and one.words[0] == "default" and one.family == route.family
+                               for one in state.routes)]
+
+
+def lost_ways(gone: Sequence[plan.Line]) -> List[str]:
+    """The same for lines that are undone: bridges, ports and addresses that go."""
+    reached = ways(bridgeview.live())
+    found = []
+    for line in gone:
+        words = line.command.split()
+        made = set(words) & set(reached)
+        if made and words[:3] != ["ip", "address", "del"] and (
+                words[1] in ("link", "address") or set(words) & {"addbr", "addif", "add-br", "add-port"}):
+            found.append("%s, by which this node is reached: '%s' is undone" % (sorted(made)[0], line.command))
     return found
-
-
-def down_moves(names: Sequence[str]) -> List[str]:
-    """The same for bridges that are removed."""
-    return ["%s, by which this node is reached, is removed" % name
-            for name in dict.fromkeys(bridgeview.live().default_devices) if name in names]
 
 
 def missing(network: Network, found: NodeConf) -> List[Mistake]:
@@ -162,7 +182,18 @@ def missing(network: Network, found: NodeConf) -> List[Mistake]:
                     % (network.dev, network.name), "an interface of this node, or a [bridge], is wanted")]
 
 
-def _strangers(network: Network, state: Live) -> List[Mistake]:
+def is_up(network: Network, found: NodeConf) -> bool:
+    """Whether routes over the network's interface can be made, now or when `up` has made its bridge."""
+    return facts.up(network.dev) == "yes" or any(bridge.name == network.dev for bridge in found.bridges)
+
+
+def down(network: Network) -> Mistake:
+    """What is said of an interface that is down: its network is left out."""
+    return Mistake(network.at("dev"), "dev %s of [network %s] is down" % (network.dev, network.name),
+                   "'ip link set %s up' is wanted, and 'vzhook node up' after it" % network.dev)
+
+
+def strangers(network: Network, state: Live) -> List[Mistake]:
     """Routes in a network's table that are not ours."""
     tables = tablenames.numbers()
     return [Mistake(network.at("table"), "table %d has a route of somebody else: '%s'"
@@ -180,10 +211,11 @@ def _rp_filter(network: Network, state: Live) -> List[Mistake]:
     """
     # The larger one counts; ours as it will be.
     values = [facts.sysctl(rp_filter_of("all")), network.rp_filter or facts.sysctl(rp_filter_of(network.dev))]
-    if max(values) != "1" or network.dev in state.default_devices or all(cidr.family == 6 for cidr in network.cidr):
+    ways = state._replace(routes=[route for route in state.routes if route.family == 4]).default_devices
+    if max(values) != "1" or network.dev in ways or all(cidr.family == 6 for cidr in network.cidr):
         return []
     return [Mistake(network.at("dev"), "rp_filter is 1 on %s, which drops what comes in there from beyond %s for the "
                     "node itself or a routed veth, since the way back is by %s"
                     % (network.dev, " ".join(map(str, network.cidr)),
-                       " ".join(state.default_devices) or "no interface"),
+                       " ".join(ways) or "no interface"),
                     "'rp_filter = 2' in [network %s] is wanted" % network.name)]

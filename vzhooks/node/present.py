@@ -56,7 +56,7 @@ class Present:
         words = command.split()
         if words[0] != "ip":
             return None
-        family = "-6" if words[1] == "-6" or ":" in command else "-4"
+        family = "-6" if words[1] == "-6" or ":" in command and "inet6" not in words else "-4"
         words = words[1:] if words[1] == "-6" else words
         if words[1] == "address":
             return family, "address show"
@@ -66,15 +66,15 @@ class Present:
         return (family, RULES) if words[1] == "rule" else None
 
     def _read(self, wanted: "List[Tuple[str, str]]") -> None:
-        children, batches = [], []
+        batches = []
         for family in ("-4", "-6"):
             listings = list(dict.fromkeys(what for whose, what in wanted if whose == family and what != RULES))
             if listings or (family, RULES) in wanted:
-                text = RULES + "\n" + "".join("%s\n%s\n" % (what, RULES) for what in listings)
-                # -force: a table that does not exist yet is an error on new kernels
-                children.append(process.Child(["ip", family, "-o", "-force", "-batch", "-"], text, process.LISTING))
                 batches.append((family, listings))
-        for (family, listings), result in zip(batches, process.run_all(children, self.timeout)):
+        results = self._listings(batches)
+        if any("Dump was interrupted" in result.errors for result in results):
+            results = self._listings(batches)  # something changed meanwhile: rows can be missing
+        for (family, listings), result in zip(batches, results):
             rows = result.output.replace("\\", " ").splitlines()
             parts: List[List[str]] = []
             for row in rows:
@@ -85,6 +85,15 @@ class Present:
             self.rows[family, RULES] = [row for row in parts[0] if _is_rule(row)] if parts else []
             for what, part in zip(listings, parts):
                 self.rows[family, what] = [row for row in part if not _is_rule(row)]
+
+    def _listings(self, batches: "Sequence[Tuple[str, List[str]]]") -> "List[process.Result]":
+        """One ip for each family, side by side."""
+        children = []
+        for family, listings in batches:
+            text = RULES + "\n" + "".join("%s\n%s\n" % (what, RULES) for what in listings)
+            # -force: a table that does not exist yet is an error on new kernels
+            children.append(process.Child(["ip", family, "-o", "-force", "-batch", "-"], text, process.LISTING))
+        return process.run_all(children, self.timeout)
 
     def _listed(self, words: "List[str]", rows: "List[str]") -> bool:
         words = words[1:] if words[1] == "-6" else words
@@ -127,7 +136,7 @@ def _is_rule(row: str) -> bool:
 
 
 def _pairs(words: "List[str]") -> "Row":
-    words = [word for word in words if word not in FLAGS]
+    words = [word for word in words if word not in FLAGS and word not in ("inet", "inet6")]  # via inet6 fe80::1
     return dict(zip(words[::2], words[1::2]))
 
 
@@ -150,8 +159,7 @@ def _link(words: "List[str]") -> "Optional[bool]":
         pairs = zip(rest[2::2], rest[3::2])
         return all(facts.file("/sys/class/net/%s/bridge/%s" % (device, key)) == value for key, value in pairs)
     if rest in (["up"], ["down"]):
-        flags = facts.file("/sys/class/net/%s/flags" % device)
-        return bool(flags) and int(flags, 16) & 1 == (rest == ["up"])
+        return facts.kind(device) != "" and facts.up(device) == ("yes" if rest == ["up"] else "no")
     if rest == ["nomaster"]:
         return facts.master(device) == ""
     readers: Dict[str, Callable[[str], str]] = {

@@ -30,8 +30,14 @@ def needed(node: NodeConf, found: Container, facts: Facts) -> Needed:
     networks = _networks(node, addresses)
     marked = bool(routed) or bool(networks) and planner.needs_marks(node.networks)
     lines += planner.marks(node) if marked else []
+    state = bridgeview.live() if networks else None
     for network in networks:
-        if facts.get("kind", network.dev) or network.dev in bridges:
+        strange = planner.strangers(network, state) if state else []
+        if strange:
+            doubts += strange
+        elif facts.get("kind", network.dev) and facts.get("up", network.dev) != "yes":
+            doubts.append(planner.down(network))
+        elif facts.get("kind", network.dev) or network.dev in bridges:
             lines += planner.network_lines(network, marked)
             if network.rp_filter:  # what it goes back to is part of the plan
                 facts.get("sysctl", planner.rp_filter_of(network.dev))

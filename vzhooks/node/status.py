@@ -1,11 +1,13 @@
 """The node as it is against what it should be: drift, what is ours by its marks, and what is in use."""
 import os
-from typing import List, Sequence
+from typing import Dict, List, Sequence
 
-from vzhooks import facts, journal, kernel, ovs, plan
+from vzhooks import facts, kernel, ovs, plan
 from vzhooks.errors import Expected
-from vzhooks.node import tablenames
-from vzhooks.node.network import LAST, REPLIES
+from vzhooks.node import journal, tablenames
+from vzhooks.node.bridgeview import ALIAS
+from vzhooks.node.change import moved
+from vzhooks.node.network import FIRST, LAST, MAIN, MARK, REPLIES
 from vzhooks.node.present import Present
 from vzhooks.nodeconf import NodeConf
 
@@ -16,15 +18,15 @@ def drift(lines: Sequence[plan.Line]) -> List[str]:
     found = []
     for line in lines:
         held = present.holds(line.command)
-        if held is not True:
+        if held is not True and not moved(line):
             found.append("%s: %s%s" % ("missing" if held is False else "cannot be told", line.command,
                                        " (from %s)" % line.origin if line.origin else ""))
     return found + ["left over: " + line.command.replace(" add ", " ") for line in left_over(lines)]
 
 
 def left_over(lines: Sequence[plan.Line]) -> List[plan.Line]:
-    """The rules in our range of preferences that no line has, or that are there twice: two that differ only in their
-    protocol are two to the kernel, and old kernels take even the same one again.
+    """Our rules that no line has, or that are there twice: two that differ only in their protocol are two to the
+    kernel, and old kernels take even the same one again.
     """
     present = Present([])
     rules = [(line.command.startswith("ip -6 "), present.rule(line.command.partition(" rule add ")[2].split()))
@@ -32,48 +34,58 @@ def left_over(lines: Sequence[plan.Line]) -> List[plan.Line]:
     found = []
     for ip, six in (("ip", False), ("ip -6", True)):
         for row in kernel.listing(["ip", "-6" if six else "-4", "rule", "show"]):
-            preference, _, rest = row.partition(":")
-            if not preference.isdigit() or not REPLIES <= int(preference) <= LAST:
-                continue
             rule = six, present.rule(row.split())
             if rule in rules:
                 rules.remove(rule)
-                continue
-            words = "pref %s %s" % (preference, " ".join(rest.replace("[detached]", "").split()))
-            words = words.replace(" proto ", " protocol ")
-            found.append(plan.Line("node", "%s rule add %s" % (ip, words),
-                                   undo=plan.Undo("%s rule del %s" % (ip, words), False)))
+            elif _is_ours(row, rule[1], six):
+                preference, _, rest = row.partition(":")
+                words = "pref %s %s" % (preference, " ".join(rest.replace("[detached]", "").split()))
+                words = words.replace(" proto ", " protocol ")
+                found.append(plan.Line("node", "%s rule add %s" % (ip, words),
+                                       undo=plan.Undo("%s rule del %s" % (ip, words), False)))
     return found
 
 
-def marked(found: NodeConf) -> List[plan.Line]:
-    """What is on the node with our marks, though no journal has it: made by exported files."""
-    tables = [str(network.table) for network in found.networks]
-    tables += [str(found.floating.tables + index) for index in range(len(found.floating.uplinks))]
+def _is_ours(row: str, rule: Dict[str, str], six: bool) -> bool:
+    """Within our preferences and with our protocol; without one, as old kernels show it, exactly of our form."""
+    if not rule["pref"].isdigit() or not REPLIES <= int(rule["pref"]) <= LAST:
+        return False
+    protocol = row.partition(" proto ")[2].split()[:1]
+    if protocol:
+        return tablenames.protocol(protocol[0]) == kernel.PROTOCOL
+    length = rule["from"].partition("/")[2] or ("128" if six else "32")
+    first = FIRST + 2 * ((128 if six else 32) - int(length)) if length.isdigit() else -1
+    near = rule["to"] == rule["from"] and rule["table"] == str(MAIN)
+    return (rule["iif"] != "" or rule["fwmark"] == MARK) and int(rule["pref"]) == (first if near else first + 1) \
+        and (near or rule["to"] == "all")
+
+
+def marked(found: NodeConf, gone: Sequence[plan.Line]) -> List[plan.Line]:
+    """What is on the node with our marks, though no journal has it: made by exported files, or the journal was lost."""
+    present = Present([])
+    known = [present.route(line.command.partition(" route replace ")[2].split())
+             for line in gone if " route replace " in line.command]
     lines = []
     for route in kernel.all_routes():
         table = tablenames.numbers().get(route.value("table"), route.value("table"))
-        if table in tables and tablenames.protocol(route.value("proto")) == kernel.PROTOCOL:
+        words = [word for word in route.words if word not in ("linkdown", "dead")]
+        if table and tablenames.protocol(route.value("proto")) == kernel.PROTOCOL and present.route(words) not in known:
             ip = "ip -6" if route.family == 6 else "ip"
-            words = " ".join(word for word in route.words if word not in ("linkdown", "dead"))
-            lines.append(plan.Line("node", "%s route replace %s" % (ip, words),
-                                   undo=plan.Undo("%s route del %s" % (ip, words), False)))
-    return lines + left_over([])
+            lines.append(plan.Line("node", "%s route replace %s" % (ip, " ".join(words)),
+                                   undo=plan.Undo("%s route del %s" % (ip, " ".join(words)), False)))
+    return lines + left_over(gone)
+
+
+def forgotten(gone: Sequence[plan.Line]) -> List[str]:
+    """Bridges that we have made, though no journal says how."""
+    return [name for name in os.listdir("/sys/class/net")
+            if facts.alias(name).startswith(ALIAS) and facts.kind(name) == "linux" and name not in bridges(gone)]
 
 
 def lost_elements() -> List[plan.Line]:
     """What containers have put into sets and chains that they share, and a foreign flush has taken away."""
-    lines = [line for veid in journal.containers() for device in journal.devices(veid)
-             for line in _read(veid, device) if "ingress" in line.command.lower() and line.place == "host"]
     present = Present([])
-    return [line for line in lines if present.holds(line.command) is False]
-
-
-def _read(veid: str, device: str) -> List[plan.Line]:
-    try:
-        return journal.read(veid, device)
-    except Expected:
-        return []  # its own stop will say so
+    return [line for line in journal.ingress() if present.holds(line.command) is False]
 
 
 def refuse_used(gone: Sequence[plan.Line], found: NodeConf) -> None:
