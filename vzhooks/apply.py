@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Callable, List, Optional, Sequence, Set, Tuple
 
 
+LONGEST = 200  # characters of a command in a message; a table of nft has thousands
 SAME, ANOTHER, GONE = "same", "another", "gone"  # what became of the interface that a journal is about
 
 
@@ -25,7 +26,8 @@ class Failed(Expected):
 
     def __init__(self, command: Command, said: str) -> None:
         behind = " (from %s)" % command.origin if command.origin else ""
-        super().__init__("%s: %s%s" % (command, said, behind))
+        text = str(command)
+        super().__init__("%s: %s%s" % (text if len(text) <= LONGEST else text[:LONGEST] + " ...", said, behind))
 
 
 class Job:
@@ -102,6 +104,8 @@ class Job:
 
     def carry_out(self, lines: "Sequence[plan.Line]", done: "List[plan.Line]") -> None:
         """Run lines, adding each to DONE when it is done.  Raise Failed or Broken at the first that fails."""
+        # What is forgotten of an address is what was before it came: only once.
+        lines = [line for line in lines if not line.command.startswith("forget ") or line.key not in self.known]
         batches = batch.split([Command(line.place, line.command, line.may_fail, line.origin) for line in lines])
         left = list(lines)
         while batches:

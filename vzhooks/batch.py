@@ -198,7 +198,8 @@ def _unnamed(errors: str) -> bool:
 
 def _run_nft(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
     """One transaction: all or nothing."""
-    text = "".join(command.text[len("nft "):] + "\n" for command in commands)
+    # A part a line, so that nft's errors show that part.  Behind ` ;` in braces goes on what stands before it.
+    text = "".join(command.text[len("nft "):].replace("; ", "\n").replace(" \n", " ; ") + "\n" for command in commands)
     result = _process(["nft", "-f", "-"], text, timeout)
     return None if result.status == 0 else Failure(0, _said(result))
 
@@ -257,6 +258,24 @@ def _run_announce(commands: "Sequence[Command]", inside: Inside, timeout: float)
     return None
 
 
+def _run_claim(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
+    """`claim|release ADDRESS for|of VEID`, `forget ADDRESS to PRIVATE`: see claims.py."""
+    from vzhooks import claims  # few containers have such addresses
+
+    for index, command in enumerate(commands):
+        verb, address, _, rest = command.text.split()
+        try:
+            if verb == "forget":
+                said = claims.forget(address, timeout)
+                if said:
+                    return Failure(index, said)
+            else:
+                (claims.claim if verb == "claim" else claims.release)(address, rest)
+        except (OSError, Expected) as error:
+            return Failure(index, str(error))
+    return None
+
+
 def _announce(words: "List[str]", sender: announcement.Sender, timeout: float) -> None:
     if len(words) == 6 and words[2::2] == ["lladdr", "dev"]:
         sender.send(words[1], words[3], words[5])
@@ -275,6 +294,9 @@ RUNNERS = {
     "ovs-vsctl": _run_ovs,
     "iptables": _run_iptables,
     "ip6tables": _run_iptables,
+    "claim": _run_claim,
+    "release": _run_claim,
+    "forget": _run_claim,
     "sysctl": _run_sysctl,
     "announce": _run_announce,
 }

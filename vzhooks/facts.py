@@ -152,6 +152,11 @@ def sysctl(key: str) -> str:
     return file(sysctl_path(key))
 
 
+def rp_filter_of(device: str) -> str:
+    """The sysctl's key; `/` stands for a dot within a name."""
+    return "net.ipv4.conf.%s.rp_filter" % device.replace(".", "/")
+
+
 def sysctl_path(key: str) -> str:
     """net.ipv4.conf.veth101/0.proxy_arp -> its file; as in sysctl(8), `/` stands for a dot within a name."""
     return "/proc/sys/" + key.translate({ord("."): "/", ord("/"): "."})

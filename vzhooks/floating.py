@@ -28,7 +28,7 @@ class Settings(NamedTuple):
     def mark(self, number: int) -> str:
         """VALUE/MASK of what came in by uplink NUMBER (from 1): only these bits of a mark are ours."""
         lowest = self.mark_mask & -self.mark_mask
-        return "0x%08x/0x%08x" % (number * lowest, self.mark_mask)
+        return "0x%x/0x%x" % (number * lowest, self.mark_mask)  # as rules are listed
 
 
 class Floating(NamedTuple):

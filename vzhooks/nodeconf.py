@@ -3,7 +3,9 @@ import os
 import stat
 from typing import Dict, List, NamedTuple, Tuple
 
-from vzhooks import floating, ini, names, values
+from vzhooks import ini, names, values
+from vzhooks.floating import Settings as Floating
+from vzhooks.floating import read as read_floating
 from vzhooks.mistakes import Mistake, shown
 from vzhooks.node import bridge, network
 from vzhooks.node.bridge import Bridge
@@ -24,7 +26,7 @@ class NodeConf(NamedTuple):
     mistakes: Tuple[Mistake, ...] = ()  # in the file's form and in [node], which every container depends on
     bridges: Tuple[Bridge, ...] = ()
     networks: Tuple[Network, ...] = ()
-    floating: floating.Settings = floating.Settings()
+    floating: Floating = Floating()
     node_mistakes: Tuple[Mistake, ...] = ()  # in the other sections
     doubts: Tuple[Mistake, ...] = ()
 
@@ -66,7 +68,7 @@ def read(path: str, text: str) -> NodeConf:
             mistakes += wrong
             continue
         if title == "floating":
-            settings["floating"], wrong = floating.read(section)
+            settings["floating"], wrong = read_floating(section)
         elif kind == "bridge" and name:
             made, wrong = bridge.read(name, section)
             bridges += [made] if not wrong else []

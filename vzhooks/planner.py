@@ -143,7 +143,9 @@ def _lines(veid: str, found: Container, veth: Veth, network: Network, node: Node
                             " ".join(offload_words(network.bridge, device, facts) if network.bridge else []))
     if found.custom:
         ids = (attachment.external_ids + " external-ids:owner=vzhooks").strip()
-        seen = view(veth, attachment._replace(external_ids=ids), facts, doubts)
+        own = {address.ip for address in veth.all_addresses}
+        public = any(one.private.ip in own for one in found.floating)
+        seen = view(veth, attachment._replace(external_ids=ids), facts, doubts, public)
         if not seen.mac:
             link = kernel.peer_of(veid, device)
             seen = seen._replace(mac=link.mac if link else "")

@@ -45,6 +45,7 @@ class View(NamedTuple):
     ct0: Tuple[Address, ...]
     sysctls: Tuple[Sysctl, ...]
     proxied: Tuple[Address, ...]  # IPv6 neighbours that the node answers for
+    hairpin: bool  # the bridge sends frames back by the port that they came from
 
     @property
     def route_device(self) -> str:
@@ -60,8 +61,12 @@ class Attachment(NamedTuple):
     offloads: str
 
 
-def view(veth: Veth, attachment: Attachment, facts: Facts, doubts: List[Mistake]) -> View:
-    """Given a veth whose bridge exists, return what a template needs; DOUBTS gets what is to be said of the node."""
+def view(veth: Veth, attachment: Attachment, facts: Facts, doubts: List[Mistake],
+         hairpin: bool = False) -> View:
+    """Given a veth whose bridge exists, return what a template needs; DOUBTS gets what is to be said of the node.
+
+    HAIRPIN: the container has floating addresses, and reaches them itself.
+    """
     interface = veth.interface
     host_mac = before = ""
     host_mtu, mtu = 0, veth.mtu
@@ -75,12 +80,15 @@ def view(veth: Veth, attachment: Attachment, facts: Facts, doubts: List[Mistake]
     elif veth.mtu > DEFAULT_MTU:
         host_mtu = veth.mtu
     routed = not veth.bridge and bool(veth.all_addresses)
+    # A bridge that hands frames to iptables sends those to a container's own floating address back by its own port.
+    hairpin = hairpin and attachment.tool == "ip" and any(
+        facts.get("sysctl", "net.bridge.bridge-nf-call-%s" % name) == "1" for name in ("iptables", "ip6tables"))
     return View(interface.host_ifname, interface.ifname, interface.where, interface.mac, veth.bridge,
                 veth.bridge_where, attachment.tool, attachment.leave, attachment.external_ids, attachment.offloads, "",
                 host_mac, before, host_mtu, mtu, veth.mtu_where or veth.bridge_where,
                 veth.addresses, veth.all_addresses, veth.gateways, veth.routes, _ct0(veth, facts),
                 _sysctls(veth, facts) if routed else (),
-                _proxied(veth) if routed else ())
+                _proxied(veth) if routed else (), hairpin and bool(veth.bridge))
 
 
 def _proxied(veth: Veth) -> Tuple[Address, ...]:

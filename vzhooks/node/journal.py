@@ -35,10 +35,10 @@ def read() -> "List[plan.Line]":
     return _load("journal") or []
 
 
-def ingress() -> "List[plan.Line]":
-    """What containers have put into sets and chains that they share."""
-    return [line for veid in journal.containers() for device in journal.devices(veid)
-            for line in _of(veid, device) if "ingress" in line.command.lower() and line.place == "host"]
+def elements() -> "List[plan.Line]":
+    """What containers have put into sets, maps and chains that they share."""
+    return [line for veid in journal.containers() for device in journal.devices(veid) for line in _of(veid, device)
+            if line.place == "host" and (line.command.startswith("nft add element ") or "VZHOOKS-" in line.command)]
 
 
 def _of(veid: str, device: str) -> "List[plan.Line]":

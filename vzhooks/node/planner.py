@@ -2,10 +2,10 @@
 import os
 from typing import List, NamedTuple, Sequence, Tuple
 
-from vzhooks import facts, inputs, kernel, paths, plan, process, render
-from vzhooks.errors import ConfigError, Expected
+from vzhooks import facts, inputs, kernel, paths, plan, render
+from vzhooks.errors import ConfigError
 from vzhooks.mistakes import Mistake
-from vzhooks.node import bridgeview, change, journal, tablenames
+from vzhooks.node import backend, bridgeview, change, journal, tablenames, uplinks
 from vzhooks.node.bridge import Bridge
 from vzhooks.node.bridgeview import Live
 from vzhooks.node.network import ROUTED, Network
@@ -39,11 +39,12 @@ def node_plan(found: NodeConf) -> NodePlan:
     for bridge in found.bridges:
         lines += bridge_lines(bridge, tool, state)
         taken += moves(bridge, state)
-    marked = needs_marks(found.networks) or bool(journal.ingress())
+    marked = needs_marks(found.networks) or any("ingress" in line.command.lower() for line in journal.elements())
     lines += marks(found) if marked else []
     for network in found.networks:
         if is_up(network, found):
             lines += network_lines(network, marked)
+    lines += uplinks.lines(found, state)
     return NodePlan(_with_moved(lines, found.bridges), doubts, taken)
 
 
@@ -58,7 +59,9 @@ def judge(found: NodeConf, state: Live) -> Tuple[List[Mistake], List[Mistake]]:
         doubts += _rp_filter(network, state)
         if facts.kind(network.dev) and not is_up(network, found):
             doubts.append(down(network))
-    return mistakes + tablenames.conflicts(found.networks), doubts
+    mistakes += uplinks.missing(found)
+    return mistakes + tablenames.conflicts(found.networks), \
+        doubts + uplinks.rp_filters(found, state) + backend.doubts(found)
 
 
 def in_order(mistakes: Sequence[Mistake]) -> List[Mistake]:
@@ -85,16 +88,11 @@ def bridge_lines(bridge: Bridge, tool: str, state: Live) -> List[plan.Line]:
 def network_lines(network: Network, marked: bool) -> List[plan.Line]:
     """The lines of one network; MARKED: for packets from routed veths, too."""
     ingress = [one for one in network.ingress if one != ROUTED] + ([ROUTED] if marked else [])
-    key = rp_filter_of(network.dev)
+    key = facts.rp_filter_of(network.dev)
     now = facts.sysctl(key)
     return render.render("network", network=network, ingress=ingress, rp_filter=key,
                          rp_filter_before=now if now != network.rp_filter else "",
                          protocol=kernel.PROTOCOL if kernel.rules_have_protocol() else "")
-
-
-def rp_filter_of(device: str) -> str:
-    """The sysctl's key; `/` stands for a dot within a name."""
-    return "net.ipv4.conf.%s.rp_filter" % device.replace(".", "/")
 
 
 def needs_marks(networks: Sequence[Network]) -> bool:
@@ -105,19 +103,7 @@ def needs_marks(networks: Sequence[Network]) -> bool:
 
 def marks(found: NodeConf) -> List[plan.Line]:
     """The lines that mark packets of routed veths."""
-    return render.render("marks", backend=backend(found))
-
-
-def backend(found: NodeConf) -> str:
-    """nft or iptables: what is asked for, else what is there.  Raise Expected."""
-    for program in ("nft", "iptables") if found.floating.backend == "auto" else (found.floating.backend,):
-        try:
-            process.find(program)
-            return program
-        except process.MissingCommand:
-            continue
-    raise Expected("neither nft nor iptables is there, and one of them must mark the packets of routed veths; install "
-                   "nftables")
+    return render.render("marks", backend=backend.choose(found))
 
 
 def _with_moved(lines: List[plan.Line], bridges: Sequence[Bridge]) -> List[plan.Line]:
@@ -210,7 +196,8 @@ def _rp_filter(network: Network, state: Live) -> List[Mistake]:
     and not with the mark of routed veths.
     """
     # The larger one counts; ours as it will be.
-    values = [facts.sysctl(rp_filter_of("all")), network.rp_filter or facts.sysctl(rp_filter_of(network.dev))]
+    here = network.rp_filter or facts.sysctl(facts.rp_filter_of(network.dev))
+    values = [facts.sysctl(facts.rp_filter_of("all")), here]
     ways = state._replace(routes=[route for route in state.routes if route.family == 4]).default_devices
     if max(values) != "1" or network.dev in ways or all(cidr.family == 6 for cidr in network.cidr):
         return []

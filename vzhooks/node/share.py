@@ -2,10 +2,10 @@
 from typing import List, NamedTuple, Sequence, Tuple
 
 from vzhooks import plan, render
-from vzhooks.facts import Facts
+from vzhooks.facts import Facts, rp_filter_of
 from vzhooks.mistakes import Mistake
 from vzhooks.model import Container, Veth
-from vzhooks.node import bridgeview, planner
+from vzhooks.node import backend, bridgeview, planner, public
 from vzhooks.node.network import Network
 from vzhooks.nodeconf import NodeConf
 from vzhooks.values import Address
@@ -40,11 +40,15 @@ def needed(node: NodeConf, found: Container, facts: Facts) -> Needed:
         elif facts.get("kind", network.dev) or network.dev in bridges:
             lines += planner.network_lines(network, marked)
             if network.rp_filter:  # what it goes back to is part of the plan
-                facts.get("sysctl", planner.rp_filter_of(network.dev))
+                facts.get("sysctl", rp_filter_of(network.dev))
         else:
             doubts += planner.missing(network, node._replace(bridges=()))
     if addresses:
         doubts += node.node_mistakes  # a network that they belong to may be among them
+    if node.floating.uplinks:
+        more, said = public.lines(node, found, state or bridgeview.live(), facts)
+        lines += more
+        doubts += said
     by_vzctl = [veth for veth in routed if veth.interface.type == "routed" and veth.interface.host_ifname]
     return Needed(lines + _ingress(found.veid, by_vzctl, node), doubts, bridges)
 
@@ -56,7 +60,7 @@ def ingress(veid: str, found: Container, veth: Veth, node: NodeConf) -> List[pla
 
 
 def _ingress(veid: str, veths: Sequence[Veth], node: NodeConf) -> List[plan.Line]:
-    return render.render("routed", veid=veid, veths=veths, backend=planner.backend(node)) if veths else []
+    return render.render("routed", veid=veid, veths=veths, backend=backend.choose(node)) if veths else []
 
 
 def _networks(node: NodeConf, addresses: Sequence[Address]) -> List[Network]:

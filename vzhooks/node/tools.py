@@ -62,7 +62,7 @@ class Tools:
         """An element of a set; or a transaction whose last rule has a comment, with which everything is there."""
         if command.startswith("nft add element "):
             place, _, element = command[len("nft add element "):].partition(" { ")
-            answer = self._ask("nft", "list", "set", *place.split())
+            answer = self._ask("nft", "list", "map" if " : " in element else "set", *place.split())
             return answer is not None and element.rpartition(" }")[0] in answer
         _, rule, rest = command.rpartition("add rule ")
         _, mark, comment = rest.partition(' comment "')

@@ -8,7 +8,7 @@ from typing import List, NamedTuple, Tuple
 
 from vzhooks import facts, kernel, plan, render, values
 from vzhooks.mistakes import Mistake
-from vzhooks.node import planner
+from vzhooks.node import backend
 from vzhooks.node.bridgeview import Live
 from vzhooks.node.network import REPLIES
 from vzhooks.nodeconf import NodeConf
@@ -57,6 +57,15 @@ def missing(found: NodeConf) -> List[Mistake]:
             if not facts.kind(dev) and all(bridge.name != dev for bridge in found.bridges)]
 
 
+def rp_filters(found: NodeConf, state: Live) -> List[Mistake]:
+    """Strict, the kernel drops a request that came in by another interface than the main table's way back."""
+    ways = state._replace(routes=[route for route in state.routes if route.family == 4]).default_devices
+    return [Mistake(found.floating.at("uplinks"), "rp_filter is 1 on %s, which drops requests from beyond its network, "
+                    "since the main table's way back is by %s" % (dev, " ".join(ways) or "no interface"),
+                    "2 or 0 is wanted on uplinks") for dev in found.floating.uplinks if dev not in ways
+            and max(facts.sysctl(facts.rp_filter_of(name)) for name in ("all", dev)) == "1"]
+
+
 def _networks(dev: str, found: NodeConf, state: Live) -> Tuple[Address, ...]:
     where = found.floating.at("uplinks")
     texts = [str(address) for bridge in found.bridges if bridge.name == dev for address in bridge.address]
@@ -87,17 +96,17 @@ def lines(found: NodeConf, state: Live) -> List[plan.Line]:
         return []
     settings = found.floating
     sign = hashlib.sha256(repr((settings._replace(wheres={}, where=""), there)).encode()).hexdigest()[:12]
-    return render.render("uplinks", uplinks=there, settings=settings, backend=planner.backend(found),
+    return render.render("uplinks", uplinks=there, settings=settings, backend=backend.choose(found),
                          sign=sign, others="0x%08x" % (0xffffffff ^ settings.mark_mask),
-                         mask="0x%08x" % settings.mark_mask, snat=_snat(settings.snat),
+                         mask="0x%08x" % settings.mark_mask, snat=snat(settings.snat),
                          protocol=kernel.PROTOCOL if kernel.rules_have_protocol() else "")
 
 
-def _snat(snat: str) -> List[Tuple[int, str]]:
+def snat(asked: str) -> List[Tuple[int, str]]:
     """For each family what containers with SNAT=yes get: an address, or "" for the outgoing interface's."""
-    if snat in ("", "masquerade"):
-        return [(family, "") for family in (4, 6) if snat]
-    return [(6 if ":" in snat else 4, snat)]
+    if asked in ("", "masquerade"):
+        return [(family, "") for family in (4, 6) if asked]
+    return [(6 if ":" in asked else 4, asked)]
 
 
 def home_of(public: Address, there: List[Uplink]) -> str:

@@ -1,0 +1,63 @@
+"""Plan lines about public addresses that need no other tool's state: whose they are, and flows of an earlier holder.
+
+    claim ADDRESS for VEID        one container at a time; a file below /run/vzhooks/claims
+    release ADDRESS of VEID
+    forget ADDRESS to PRIVATE     connection tracking entries of the address; only when the line is new
+
+Hot path, of the containers that have such addresses.
+"""
+import os
+
+from vzhooks import journal, paths, process, store
+from vzhooks.errors import Expected
+
+TYPE_CHECKING = False
+
+
+class Taken(Expected):
+    """The address is another container's; the text names both."""
+
+
+def claim(address: str, veid: str) -> None:
+    """Note that ADDRESS is VEID's.  Raise Taken, OSError."""
+    store.make_directory(paths.run("claims"))
+    path = paths.run("claims", address)
+    try:
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    except FileExistsError:
+        holder = (store.read_trusted(path) or "").strip()
+        if holder != veid and _holds(holder, address):
+            raise Taken("%s is wanted by CT %s, but CT %s has it" % (address, veid, holder)) from None
+        os.unlink(path)  # what a crash has left
+        return claim(address, veid)
+    os.write(fd, veid.encode())
+    os.close(fd)
+
+
+def _holds(veid: str, address: str) -> bool:
+    try:
+        lines = journal.read(veid, journal.BEFORE_START)
+    except Expected:
+        return False
+    return any(line.command == "claim %s for %s" % (address, veid) for line in lines)
+
+
+def release(address: str, veid: str) -> None:
+    """The address is nobody's, unless it is another's by now."""
+    path = paths.run("claims", address)
+    if (store.read_trusted(path) or "").strip() == veid:
+        os.unlink(path)
+    try:
+        os.rmdir(paths.run("claims"))
+    except OSError:
+        pass  # there are others
+
+
+def forget(address: str, timeout: float) -> str:
+    """Remove the entries of connections to a public address, and of those that left by it.  "" or why not."""
+    family = "ipv6" if ":" in address else "ipv4"
+    for direction in ("-d", "-q"):  # as sent, and as answered
+        result = process.run(["conntrack", "-D", "-f", family, direction, address], timeout=timeout)
+        if result.status != 0 and "0 flow entries" not in result.errors:
+            return " ".join(result.errors.split()) or result.ended
+    return ""

@@ -1,0 +1,54 @@
+"""What translates, marks and filters packets on this node: nft or iptables."""
+import os
+from typing import List, Tuple
+
+from vzhooks import kernel, process
+from vzhooks.errors import Expected
+from vzhooks.mistakes import Mistake
+from vzhooks.nodeconf import NodeConf
+
+
+def choose(found: NodeConf) -> str:
+    """As asked; else what the node's other rules use, nft where there are none.  Raise Expected."""
+    asked = found.floating.backend
+    nft, legacy = in_use() if asked == "auto" else (False, False)
+    order = ("iptables", "nft") if legacy and not nft else ("nft", "iptables")
+    for program in order if asked == "auto" else (asked,):
+        try:
+            process.find(program)
+            return program
+        except process.MissingCommand:
+            continue
+    raise Expected("%s is not there, and must mark and translate packets; install %s"
+                   % (("neither nft nor iptables", "nftables") if asked == "auto" else (asked, asked)))
+
+
+def in_use() -> Tuple[bool, bool]:
+    """Whether somebody else's rules are nft's, and whether some are those of legacy iptables."""
+    tables = [row for row in _listing("nft", "list", "tables") if "vzhooks" not in row]
+    legacy = any(_loaded(name) for name in ("ip_tables_names", "ip6_tables_names"))
+    rows = _listing("iptables-legacy-save") or _listing("iptables-save") if legacy else []
+    return bool(tables), any(row.startswith("-A ") and "vzhooks" not in row.lower() for row in rows)
+
+
+def doubts(found: NodeConf) -> List[Mistake]:
+    """What is said of a mixture: each of them sees the packets, and one's order of rules says nothing to the other."""
+    if found.floating.backend == "auto" and found.floating.uplinks and all(in_use()):
+        return [Mistake(found.floating.where, "rules of nft and of legacy iptables on one node",
+                        "one of them is wanted; vzhooks takes nft ('backend = ...' says otherwise)")]
+    return []
+
+
+def _listing(*argv: str) -> List[str]:
+    try:
+        return kernel.listing(list(argv))
+    except process.MissingCommand:
+        return []
+
+
+def _loaded(name: str) -> bool:
+    try:
+        with open(os.path.join("/proc/net", name)) as file:
+            return file.read().strip() != ""
+    except OSError:
+        return False

@@ -1,0 +1,76 @@
+"""One container's floating addresses, and its own as addresses from inside: floating.j2."""
+from typing import Dict, List, NamedTuple, Tuple
+
+from vzhooks import facts, plan, process, render
+from vzhooks.facts import Facts
+from vzhooks.floating import Floating
+from vzhooks.mistakes import Mistake
+from vzhooks.model import Container
+from vzhooks.node import backend, uplinks
+from vzhooks.node.bridgeview import Live
+from vzhooks.nodeconf import NodeConf
+from vzhooks.values import Address
+
+
+class Public(NamedTuple):
+    """A floating address as the template sees it."""
+
+    public: Address
+    private: Address
+    first: bool  # the one by which its container's address leaves
+    home: str  # the uplink that answers for it
+    home_mac: str
+    options: str  # of `ip address replace`
+    route_device: str
+
+
+def lines(node: NodeConf, found: Container, state: Live, known: Facts) -> Tuple[List[plan.Line], List[Mistake]]:
+    """The lines of the node and of one container, and what is to be said; the facts that they rest on go to KNOWN."""
+    there = uplinks.uplinks(node, state)
+    doubts = uplinks.missing(node) if found.floating or found.snat else []
+    if not there or not found.addresses:
+        return [], doubts
+    for uplink in there:
+        for what in ("kind", "ipv4", "ipv6", "mac"):
+            known.get(what, uplink.dev)
+    made = _publics(node, found, there)
+    if made:
+        doubts += _doubts(node, state)
+    values: Dict[str, object] = dict(
+        veid=found.veid, floating=made, inside=list({address.ip: address for address in found.addresses}.values()),
+        asked=[address for address in found.addresses if found.snat], answer=node.floating.answer,
+        translated={one.private.ip for one in made}, backend=backend.choose(node), uplinks=there,
+        snat=uplinks.snat(node.floating.snat), mask="0x%08x" % node.floating.mark_mask)
+    return uplinks.lines(node, state) + render.render("floating", **values), doubts
+
+
+def _publics(node: NodeConf, found: Container, there: List[uplinks.Uplink]) -> List[Public]:
+    made: List[Public] = []
+    for one in found.floating:
+        home = uplinks.home_of(one.public, there)
+        label = " label %s:vzh" % home if one.public.family == 4 and len(home) <= 11 else ""
+        made.append(Public(one.public, one.private, one.private.ip not in [other.private.ip for other in made], home,
+                           facts.READERS["mac"](home), label if one.public.family == 4 else " nodad preferred_lft 0",
+                           _device_to(found, one)))
+    return made
+
+
+def _device_to(found: Container, one: Floating) -> str:
+    """The interface by which the node reaches the private address."""
+    for veth in found.veths:
+        if one.private.ip in [address.ip for address in veth.all_addresses]:
+            return veth.bridge or veth.interface.host_ifname
+    return "venet0"
+
+
+def _doubts(node: NodeConf, state: Live) -> List[Mistake]:
+    where = node.floating.at("uplinks")
+    found = []
+    if facts.sysctl("net.ipv4.ip_forward") == "0":
+        found.append(Mistake(where, "net.ipv4.ip_forward is 0", "1 is wanted, or nothing reaches a container"))
+    try:
+        process.find("conntrack")
+    except process.MissingCommand:
+        found.append(Mistake(where, "no program 'conntrack', so that flows of an address's earlier holder go on",
+                             "the package conntrack (conntrack-tools) is wanted"))
+    return found + uplinks.rp_filters(node, state)
