@@ -86,8 +86,8 @@ def test_the_node_gets_the_scenario_s_tables_and_rules_once_and_loses_them(hn: N
         '11818: from 200.200.100.0/23 to 200.200.100.0/23 iif venet0 lookup 254 proto 118',
         '11819: from 200.200.100.0/23 iif venet0 lookup 200 proto 118']
     assert len(rules(hn, 6)) == 4
-    assert hn.ip('-N route show table 210').split() == (
-        'default via 192.168.1.3 dev vmbr0 proto 118 192.168.1.0/24 dev vmbr0 proto 118 scope 253').split()
+    assert [row.strip() for row in hn.ip('-N route show table 210').splitlines()] == [
+        'default via 192.168.1.3 dev vmbr0 proto 118', '192.168.1.0/24 dev vmbr0 proto 118 scope 253']
     assert 'default via 2001:db8:20::3 dev vmbr1' in hn.ip('-6 route show table 200')
     once = snapshot(hn)
     assert 'nothing to do' in hn.vzhook('node', 'up').stdout
@@ -318,7 +318,7 @@ def test_routed_veths_take_venet_s_place(generation: str, backend: str) -> None:
                 text = 'NETIF="ifname=eth0,type=routed,mac=00:18:51:00:00:{0},host_ifname=veth{0}.0,ip={1}"\n'.format(
                     veid[1:], both.format(':'))
             else:
-                text = ('NETIF="ifname=eth0,mac=00:18:51:00:00:{0},host_ifname=veth{1}.0"\nVETH_IP_ADDRESS="{2}"\n'
+                text = ('NETIF="ifname=eth0,mac=00:18:51:00:00:{},host_ifname=veth{}.0"\nVETH_IP_ADDRESS="{}"\n'
                         'VE_DEFAULT_GATEWAY="192.168.1.3"\n'.format(veid[1:], veid, both.format(' ')))
             hn.conf(veid, text)
             hn.vzctl('start', veid)
