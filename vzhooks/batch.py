@@ -3,10 +3,11 @@
 `ip -batch` stops at the first error and names it by `Command failed -:LINE`; a line that it cannot parse ends it and
 names none (field-notes.md, Tools): then the rest is run line by line to find it.
 """
-from vzhooks import announcement, facts, process
+from vzhooks import process, verbs
 from vzhooks.errors import Expected
 from vzhooks.inside import MARK, Inside, batch_text
 from vzhooks.names import DIGITS
+from vzhooks.verbs import Failure as Failure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,17 +38,6 @@ class Command:
 
     def __str__(self) -> str:
         return "%-5s %s" % (self.place, self.text)
-
-
-class Failure:
-    """A command that failed: its index among those given, what was said, and whether it is unknown what it did."""
-
-    __slots__ = ("index", "message", "unknown")
-
-    def __init__(self, index: int, message: str, unknown: bool = False) -> None:
-        self.index = index
-        self.message = message
-        self.unknown = unknown
 
 
 def split(commands: "Sequence[Command]") -> "List[List[Command]]":
@@ -232,59 +222,9 @@ def _run_iptables(commands: "Sequence[Command]", inside: Inside, timeout: float)
     return None
 
 
-def _run_sysctl(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
-    """Written directly, as sysctl(8) would."""
-    for index, command in enumerate(commands):
-        key, _, value = command.text[len("sysctl "):].partition("=")
-        try:
-            with open(facts.sysctl_path(key), "w") as file:
-                file.write(value)
-        except OSError as error:
-            return Failure(index, "%s: %s" % (facts.sysctl_path(key), error.strerror))
-    return None
-
-
-def _run_announce(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
-    """`announce ADDRESS lladdr MAC dev DEVICE`: one frame, no process.  With `port DEVICE`: on Open vSwitch."""
-    try:
-        with announcement.Sender() as sender:
-            for index, command in enumerate(commands):
-                try:
-                    _announce(command.text.split(), sender, timeout)
-                except (OSError, ValueError, Expected) as error:
-                    return Failure(index, str(error))
-    except OSError as error:
-        return Failure(0, str(error))
-    return None
-
-
-def _run_claim(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
-    """`claim|release ADDRESS for|of VEID`, `forget ADDRESS to PRIVATE`: see claims.py."""
-    from vzhooks import claims  # few containers have such addresses
-
-    for index, command in enumerate(commands):
-        verb, address, _, rest = command.text.split()
-        try:
-            if verb == "forget":
-                said = claims.forget(address, timeout)
-                if said:
-                    return Failure(index, said)
-            else:
-                (claims.claim if verb == "claim" else claims.release)(address, rest)
-        except (OSError, Expected) as error:
-            return Failure(index, str(error))
-    return None
-
-
-def _announce(words: "List[str]", sender: announcement.Sender, timeout: float) -> None:
-    if len(words) == 6 and words[2::2] == ["lladdr", "dev"]:
-        sender.send(words[1], words[3], words[5])
-    elif len(words) == 8 and words[2::2] == ["lladdr", "dev", "port"]:
-        from vzhooks import ovs
-
-        ovs.announce(announcement.frame_for(words[1], words[3]), words[5], words[7], timeout)
-    else:
-        raise ValueError("'announce ADDRESS lladdr MAC dev DEVICE [port DEVICE]' is wanted")
+def _run_verbs(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
+    """Lines that need no process of their own."""
+    return verbs.run([command.text.split() for command in commands], timeout)
 
 
 IP = ("ip", "ip -6", "ct ip", "ct ip -6")
@@ -294,12 +234,8 @@ RUNNERS = {
     "ovs-vsctl": _run_ovs,
     "iptables": _run_iptables,
     "ip6tables": _run_iptables,
-    "claim": _run_claim,
-    "release": _run_claim,
-    "forget": _run_claim,
-    "sysctl": _run_sysctl,
-    "announce": _run_announce,
 }
+RUNNERS.update({verb: _run_verbs for verb in verbs.VERBS})
 
 
 def _process(argv: "List[str]", stdin: str, timeout: float) -> process.Result:

@@ -12,6 +12,21 @@ from vzhooks import journal, paths, process, store
 from vzhooks.errors import Expected
 
 TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List
+
+
+def run(words: "List[str]", timeout: float) -> None:
+    """Carry a line out, given as its words.  Raise Expected, OSError."""
+    verb, address, _, rest = words
+    if verb == "claim":
+        claim(address, rest)
+    elif verb == "release":
+        release(address, rest)
+    else:
+        said = forget(address, timeout)
+        if said:
+            raise Expected(said)
 
 
 class Taken(Expected):

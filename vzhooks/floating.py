@@ -3,6 +3,7 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 from vzhooks import ini, names, values
 from vzhooks.mistakes import Mistake, shown
+from vzhooks.reader import Reader
 from vzhooks.values import Address
 
 MASK = "0x0ff00000"
@@ -98,3 +99,37 @@ def parse(word: str, where: str, own: Sequence[Address]) -> Floating:
     if public.ip in [address.ip for address in own]:
         raise ValueError("an address that the container does not have itself is wanted")
     return Floating(public, behind)
+
+
+def of_container(reader: Reader, own: Sequence[Tuple[str, Sequence[Address]]], settings: Settings,
+                 ) -> Tuple[Floating, ...]:
+    """The floating addresses of a container.  OWN: each variable, and the addresses that it can be in front of."""
+    found: List[Floating] = []
+    for name, addresses in own:
+        def pair(word: str, where: str, addresses: Sequence[Address] = addresses) -> Floating:
+            return parse(word, where, addresses)
+
+        found += reader.each(reader.read(name), pair)
+    for index, one in enumerate(found):
+        if one.public.ip in [other.public.ip for other in found[:index]]:
+            reader.mistakes.append(Mistake(one.public.where, "FLOATING_IP: %s twice" % one.public.ip,
+                                           "each address once is wanted"))
+    if found and not settings.uplinks:
+        reader.mistakes.append(Mistake(found[0].public.where, "FLOATING_IP, but vzhooks.conf names no uplinks",
+                                       "'uplinks = ...' in [floating] is wanted"))
+    return tuple(found)
+
+
+def asked(reader: Reader, settings: Settings) -> str:
+    """Where SNAT=yes stands, "" where the container does not ask."""
+    variable = reader.read("SNAT")
+    if not variable or (variable.value or "").lower() in ("", "no"):
+        return ""
+    if (variable.value or "").lower() != "yes":
+        reader.mistakes.append(Mistake(variable.where, "SNAT: '%s'" % shown(variable.value or ""),
+                                       "yes or no is wanted"))
+    elif not settings.snat or not settings.uplinks:
+        reader.mistakes.append(Mistake(variable.where, "SNAT=yes, but vzhooks.conf does not say by which address",
+                                       "'uplinks = ...' and 'snat = ADDRESS' or 'snat = masquerade' in [floating] are "
+                                       "wanted"))
+    return variable.where

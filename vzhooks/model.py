@@ -1,26 +1,22 @@
 """From conf files to a container: which veths, addresses, bridges.  Pure: reads no kernel, starts nothing."""
 import re
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, TypeVar
+from typing import Dict, List, NamedTuple, Optional, Tuple
 
 from vzhooks import floating, names, netif, routes, values
-from vzhooks.conf import Conf, Variable
+from vzhooks.conf import Conf
 from vzhooks.floating import Floating
 from vzhooks.mistakes import Mistake, shown
 from vzhooks.netif import Interface
 from vzhooks.nodeconf import NodeConf
+from vzhooks.reader import OF_FIRST, Reader
 from vzhooks.routes import Route
 from vzhooks.values import Address
 
 # A container whose own conf mentions one of these gets its network from us, every other one what stock would have done.
 OURS = ("CONFIG_CUSTOMIZED", "VETH_IP_ADDRESS", "BRIDGEDEV", "VZHOSTBR", "VE_DEFAULT_GATEWAY", "CT0_IP", "VETH_ROUTES",
         "VETH_MTU", "VETH_VLAN", "FLOATING_IP", "SNAT", "ANTISPOOF", "ANNOUNCE")
-# ... of which these, without a suffix, belong to the first veth in NETIF's order, the others to every veth.
-OF_FIRST = frozenset(["VETH_IP_ADDRESS", "VE_DEFAULT_GATEWAY", "CT0_IP", "VETH_ROUTES", "FLOATING_IP"])
 NOT_YET = ("VETH_VLAN", "ANTISPOOF", "ANNOUNCE")
 MENTION = re.compile(r"^\s*(?:export\s+)?((?:%s)(?:_\w+)?)\+?=" % "|".join(OURS), re.MULTILINE)
-
-T = TypeVar("T")
-
 
 class Gateway(NamedTuple):
     """A default gateway; onlink where no address of the veth has it in its network."""
@@ -80,12 +76,11 @@ def container(veid: str, conf: Conf, path: str, text: str, node: NodeConf,
     return _Builder(veid, conf, path, text, node, added).build()
 
 
-class _Builder:
+class _Builder(Reader):
     def __init__(self, veid: str, conf: Conf, path: str, text: str, node: NodeConf,
                  added: Optional[Interface]) -> None:
-        self.veid, self.conf, self.path, self.text, self.node, self.added = veid, conf, path, text, node, added
-        self.mistakes: List[Mistake] = []
-        self.doubts: List[Mistake] = []
+        super().__init__(conf)
+        self.veid, self.path, self.text, self.node, self.added = veid, path, text, node, added
 
     def build(self) -> Container:
         custom = self.is_custom()
@@ -93,7 +88,7 @@ class _Builder:
         veths = tuple(self.veth(interface, index) for index, interface in enumerate(interfaces)) if custom \
             else tuple(Veth(interface, interface.bridge, interface.where) for interface in interfaces)
         venet = self.venet() if self.node.networks or self.node.floating.uplinks else ()
-        floating = self.floating(veths, venet) if custom else ()
+        public, snat = self.public(veths, venet) if custom else ((), "")
         if custom:
             self.across(veths)
             self.not_yet()
@@ -106,38 +101,12 @@ class _Builder:
         mistakes = tuple(dict.fromkeys(self.mistakes))
         if not custom:
             return Container(self.veid, False, veths, (), mistakes + tuple(self.doubts), venet)
-        return Container(self.veid, True, veths, mistakes, tuple(self.doubts), venet, floating, self.asked_snat())
+        return Container(self.veid, True, veths, mistakes, tuple(self.doubts), venet, public, snat)
 
-    def floating(self, veths: Tuple[Veth, ...], venet: Tuple[Address, ...]) -> Tuple[Floating, ...]:
-        """FLOATING_IP without a suffix is in front of the container's first addresses, with one of that veth's."""
-        found: List[Floating] = []
-        wheres = [("FLOATING_IP", venet + tuple(one for veth in veths for one in veth.all_addresses))]
-        wheres += [("FLOATING_IP" + values.suffix(veth.interface.ifname), veth.all_addresses) for veth in veths]
-        for name, own in wheres:
-            found += self.each(self.read(name), lambda word, where, own=own:  # type: ignore[misc]
-                               floating.parse(word, where, own))
-        for index, one in enumerate(found):
-            if one.public.ip in [other.public.ip for other in found[:index]]:
-                self.mistakes.append(Mistake(one.public.where, "FLOATING_IP: %s twice" % one.public.ip,
-                                             "each address once is wanted"))
-        if found and not self.node.floating.uplinks:
-            self.mistakes.append(Mistake(found[0].public.where, "FLOATING_IP, but vzhooks.conf names no uplinks",
-                                         "'uplinks = ...' in [floating] is wanted"))
-        return tuple(found)
-
-    def asked_snat(self) -> str:
-        """Where SNAT=yes stands."""
-        variable = self.read("SNAT")
-        if not variable or (variable.value or "").lower() in ("", "no"):
-            return ""
-        if (variable.value or "").lower() != "yes":
-            self.mistakes.append(Mistake(variable.where, "SNAT: '%s'" % shown(variable.value or ""),
-                                         "yes or no is wanted"))
-        elif not self.node.floating.snat or not self.node.floating.uplinks:
-            self.mistakes.append(Mistake(variable.where, "SNAT=yes, but vzhooks.conf does not say by which address",
-                                         "'uplinks = ...' and 'snat = ADDRESS' or 'snat = masquerade' in [floating] "
-                                         "are wanted"))
-        return variable.where
+    def public(self, veths: Tuple[Veth, ...], venet: Tuple[Address, ...]) -> Tuple[Tuple[Floating, ...], str]:
+        own = [("FLOATING_IP", venet + tuple(one for veth in veths for one in veth.all_addresses))]
+        own += [("FLOATING_IP" + values.suffix(veth.interface.ifname), veth.all_addresses) for veth in veths]
+        return floating.of_container(self, own, self.node.floating), floating.asked(self, self.node.floating)
 
     def venet(self) -> Tuple[Address, ...]:
         """vzctl's own variable: what is wrong in it is vzctl's to refuse."""
@@ -179,40 +148,6 @@ class _Builder:
                                              "names that differ in more than punctuation are wanted"))
         return interfaces
 
-    def read(self, name: str) -> Optional[Variable]:
-        """A variable whose value is known; one that is not known is a mistake, since we need it."""
-        variable = self.conf.get(name)
-        if variable and variable.mistake:
-            self.mistakes.append(variable.mistake)
-            return None
-        return variable
-
-    def lookup(self, name: str, interface: Interface, index: int) -> Optional[Variable]:
-        """The variable that holds for this veth: the suffixed one, else the one without a suffix."""
-        suffixed = name + values.suffix(interface.ifname)
-        if self.conf.get(suffixed):
-            return self.read(suffixed)
-        return self.read(name) if index == 0 or name not in OF_FIRST else None
-
-    def single(self, name: str, interface: Interface, index: int, what: str) -> Optional[Variable]:
-        """The same for a variable of one word, WHAT."""
-        variable = self.lookup(name, interface, index)
-        if variable and len((variable.value or "").split()) > 1:
-            self.mistakes.append(Mistake(variable.where, "%s: '%s'" % (name, shown(variable.value or "")),
-                                         "one %s is wanted" % what))
-        return variable
-
-    def each(self, variable: Optional[Variable], check: Callable[[str, str], T]) -> List[T]:
-        """The words of a variable, each checked; a wrong one is a mistake and is left out."""
-        found = []
-        if variable:
-            for word in (variable.value or "").split():
-                try:
-                    found.append(check(word, variable.where))
-                except ValueError as error:
-                    self.mistakes.append(Mistake(variable.where, "%s: '%s'" % (variable.name, shown(word)), str(error)))
-        return found
-
     def veth(self, interface: Interface, index: int) -> Veth:
         bridge, where = interface.bridge, interface.where
         for name in ("VZHOSTBR", "BRIDGEDEV"):  # the later one wins
@@ -227,23 +162,8 @@ class _Builder:
         sizes = self.each(mtu, lambda word, _: names.number(word, low, 65535))
         veth = Veth(interface, bridge, where, tuple(addresses), (), self.ct0(interface, index),
                     sizes[0] if sizes else 0, mtu.where if mtu else "")
-        return veth._replace(gateways=self.gateways(veth, index), routes=self.routes(veth, index))
-
-    def routes(self, veth: Veth, index: int) -> Tuple[Route, ...]:
-        variable = self.lookup("VETH_ROUTES", veth.interface, index)
-        found, mistakes = routes.parse(variable.value or "", variable.where) if variable else ([], [])
-        self.mistakes += mistakes
-        made = []
-        for route in found:
-            via = route.via
-            onlink = via is not None and not values.link_local(via) \
-                and not any(address.reaches(via) for address in veth.all_addresses)
-            if via is not None and onlink:
-                self.doubts.append(Mistake(via.where, "gateway %s of VETH_ROUTES is in no network of %s"
-                                           % (via.ip, veth.interface.ifname),
-                                           "it is taken as reachable on the veth (onlink)"))
-            made.append(route._replace(onlink=onlink))
-        return tuple(made)
+        return veth._replace(gateways=self.gateways(veth, index),
+                             routes=routes.of_veth(self, interface, index, veth.all_addresses))
 
     def ct0(self, interface: Interface, index: int) -> Optional[Tuple[Address, ...]]:
         variable = self.lookup("CT0_IP", interface, index)

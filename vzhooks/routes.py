@@ -1,8 +1,10 @@
 """VETH_ROUTES: static routes inside a container, "NETWORK via GATEWAY ..."."""
-from typing import List, NamedTuple, Optional, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from vzhooks import values
 from vzhooks.mistakes import Mistake, shown
+from vzhooks.netif import Interface
+from vzhooks.reader import Reader
 from vzhooks.values import Address
 
 WANTED = "NETWORK/PREFIX via GATEWAY, several with spaces between, are wanted"
@@ -45,3 +47,20 @@ def parse(text: str, where: str) -> Tuple[List[Route], List[Mistake]]:
 def _network(text: str, where: str) -> Address:
     """A network, or a single address without a prefix."""
     return values.network(text, where) if "/" in text else values.plain_address(text, where)
+
+
+def of_veth(reader: Reader, interface: Interface, index: int, own: Sequence[Address]) -> Tuple[Route, ...]:
+    """The routes of a veth that has the addresses OWN."""
+    variable = reader.lookup("VETH_ROUTES", interface, index)
+    found, mistakes = parse(variable.value or "", variable.where) if variable else ([], [])
+    reader.mistakes += mistakes
+    made = []
+    for route in found:
+        via = route.via
+        onlink = via is not None and not values.link_local(via) and not any(address.reaches(via) for address in own)
+        if via is not None and onlink:
+            reader.doubts.append(Mistake(via.where, "gateway %s of VETH_ROUTES is in no network of %s"
+                                         % (via.ip, interface.ifname),
+                                         "it is taken as reachable on the veth (onlink)"))
+        made.append(route._replace(onlink=onlink))
+    return tuple(made)
