@@ -12,7 +12,7 @@ from vzhooks.errors import Elsewhere, Expected
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import ModuleType
-    from typing import Callable, List, Optional
+    from typing import Callable, List, Optional, Sequence
 
 
 def start(veid: str, call: Call, say: "Callable[[str], None]",
@@ -23,7 +23,9 @@ def start(veid: str, call: Call, say: "Callable[[str], None]",
     """
     with journal.lock(veid):
         if call.action == "run":
-            _share(veid, _planner().validate(veid).ready, say, show)
+            verdict = _planner().validate(veid).ready
+            _refuse_stopped(veid, verdict.devices.split())
+            _share(veid, verdict, say, show)
         plans = _plans(veid, call, say)
         for ready in plans:
             if ready.else_script:
@@ -34,10 +36,15 @@ def start(veid: str, call: Call, say: "Callable[[str], None]",
             if device not in [ready.device for ready in plans] + [journal.BEFORE_START]:
                 _stop_device(veid, device, say, show)  # taken out of NETIF since
         for ready in plans:
-            if not os.path.isdir("/sys/class/net/" + ready.device):
-                raise Expected("CT %s: no interface %s on this node; the container does not run" % (veid, ready.device))
+            _refuse_stopped(veid, [ready.device])
             apply.Job(veid, ready.device, say, show, ready.timeout, ready.on_error, ready.ct_exec).start(ready.lines)
         return len(plans)
+
+
+def _refuse_stopped(veid: str, devices: "Sequence[str]") -> None:
+    for device in devices:
+        if device != "?" and not os.path.isdir("/sys/class/net/" + device):  # "?": NETIF does not name it
+            raise Expected("CT %s: no interface %s on this node; the container does not run" % (veid, device))
 
 
 def _plans(veid: str, call: Call, say: "Callable[[str], None]") -> "List[cache.Ready]":

@@ -1,7 +1,7 @@
 """Plan lines about public addresses that need no other tool's state: whose they are, and flows of an earlier holder.
 
     claim ADDRESS for VEID        one container at a time; a file below /run/vzhooks/claims
-    release ADDRESS of VEID
+    release ADDRESS of VEID       its connections are forgotten, too
     forget ADDRESS to PRIVATE     connection tracking entries of the address; only when the line is new
 
 Hot path, of the containers that have such addresses.
@@ -22,7 +22,7 @@ def run(words: "List[str]", timeout: float) -> None:
     if verb == "claim":
         claim(address, rest)
     elif verb == "release":
-        release(address, rest)
+        release(address, rest, timeout)
     else:
         said = forget(address, timeout)
         if said:
@@ -35,18 +35,27 @@ class Taken(Expected):
 
 def claim(address: str, veid: str) -> None:
     """Note that ADDRESS is VEID's.  Raise Taken, OSError."""
-    store.make_directory(paths.run("claims"))
     path = paths.run("claims", address)
-    try:
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    except FileExistsError:
-        holder = (store.read_trusted(path) or "").strip()
-        if holder != veid and _holds(holder, address):
-            raise Taken("%s is wanted by CT %s, but CT %s has it" % (address, veid, holder)) from None
-        os.unlink(path)  # what a crash has left
-        return claim(address, veid)
-    os.write(fd, veid.encode())
-    os.close(fd)
+    with store.Lock(paths.run("claims")):
+        holder = _holder(path)
+        if holder == veid:
+            return
+        if _holds(holder, address):
+            raise Taken("%s is wanted by CT %s, but CT %s has it" % (address, veid, holder))
+        # What a crash has left is overwritten.
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        try:
+            os.write(fd, veid.encode())
+        except OSError:  # disk full
+            os.unlink(path)
+            raise
+        finally:
+            os.close(fd)
+
+
+def _holder(path: str) -> str:
+    """Raise store.Unusable."""
+    return (store.read_trusted(path) or "").strip()
 
 
 def _holds(veid: str, address: str) -> bool:
@@ -57,15 +66,18 @@ def _holds(veid: str, address: str) -> bool:
     return any(line.command == "claim %s for %s" % (address, veid) for line in lines)
 
 
-def release(address: str, veid: str) -> None:
-    """The address is nobody's, unless it is another's by now."""
+def release(address: str, veid: str, timeout: float) -> None:
+    """The address is nobody's, and the connections to it are forgotten; unless it is another's by now."""
     path = paths.run("claims", address)
-    if (store.read_trusted(path) or "").strip() == veid:
-        os.unlink(path)
+    if _holder(path) != veid:
+        return
     try:
-        os.rmdir(paths.run("claims"))
-    except OSError:
-        pass  # there are others
+        forget(address, timeout)  # without the lock: it can take its time
+    except Expected:
+        pass  # no conntrack; lint says so
+    with store.Lock(paths.run("claims")):
+        if _holder(path) == veid:
+            os.unlink(path)
 
 
 def forget(address: str, timeout: float) -> str:

@@ -45,7 +45,7 @@ def _snat(text: str, where: str) -> str:
 
 def _mask(text: str, where: str) -> int:
     try:
-        mask = int(text, 16)
+        mask = 0 if set(text) - set("0123456789abcdefxABCDEFX") else int(text, 16)
     except ValueError:
         mask = 0
     ones = mask // (mask & -mask) if mask > 0 else 0
@@ -89,6 +89,8 @@ def parse(word: str, where: str, own: Sequence[Address]) -> Floating:
         private = values.plain_address(second, where) if mark else None
     except ValueError:
         raise ValueError("PUBLIC, PUBLIC=PRIVATE or, for IPv4, PUBLIC:PRIVATE is wanted") from None
+    if values.link_local(public):
+        raise ValueError("an address that others can reach is wanted, not a link-local one")
     candidates = [address for address in own if address.family == public.family]
     if not candidates:
         raise ValueError("an IPv%d address of the container is wanted behind it" % public.family)
@@ -105,6 +107,11 @@ def of_container(reader: Reader, own: Sequence[Tuple[str, Sequence[Address]]], s
                  ) -> Tuple[Floating, ...]:
     """The floating addresses of a container.  OWN: each variable, and the addresses that it can be in front of."""
     found: List[Floating] = []
+    named = [variable for variable in (reader.conf.get(name) for name, _ in own) if variable and variable.value]
+    if named and not settings.uplinks:
+        reader.mistakes.append(Mistake(named[0].where, "%s, but vzhooks.conf names no uplinks" % named[0].name,
+                                       "'uplinks = ...' in [floating] is wanted"))
+        return ()
     for name, addresses in own:
         def pair(word: str, where: str, addresses: Sequence[Address] = addresses) -> Floating:
             return parse(word, where, addresses)
@@ -114,9 +121,6 @@ def of_container(reader: Reader, own: Sequence[Tuple[str, Sequence[Address]]], s
         if one.public.ip in [other.public.ip for other in found[:index]]:
             reader.mistakes.append(Mistake(one.public.where, "FLOATING_IP: %s twice" % one.public.ip,
                                            "each address once is wanted"))
-    if found and not settings.uplinks:
-        reader.mistakes.append(Mistake(found[0].public.where, "FLOATING_IP, but vzhooks.conf names no uplinks",
-                                       "'uplinks = ...' in [floating] is wanted"))
     return tuple(found)
 
 

@@ -7,7 +7,7 @@ from vzhooks.mistakes import Mistake, shown
 from vzhooks.netif import Interface
 
 # Without a suffix these belong to the first veth in NETIF's order, the others to every veth.
-OF_FIRST = frozenset(["VETH_IP_ADDRESS", "VE_DEFAULT_GATEWAY", "CT0_IP", "VETH_ROUTES", "FLOATING_IP"])
+OF_FIRST = frozenset(["VETH_IP_ADDRESS", "VE_DEFAULT_GATEWAY", "CT0_IP", "VETH_ROUTES"])
 
 T = TypeVar("T")
 

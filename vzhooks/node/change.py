@@ -165,8 +165,10 @@ def _stays_away(line: plan.Line, lines: "Sequence[plan.Line]") -> bool:
 
 
 def _thing(command: str) -> "Tuple[str, ...]":
-    """What a command sets, without the value: an MTU, a sysctl, the route to a network; () for others."""
+    """What a command sets, without the value: an MTU, a sysctl, the route to a network, a table of nft; () for others."""
     words = command.split()
+    if words[:3] == ["nft", "add", "table"]:
+        return tuple(words[:5])
     if words[0] == "sysctl":
         return "sysctl", words[1].partition("=")[0]
     if words[:4] == ["ip", "link", "set", "dev"] and len(words) > 6 and words[5] not in ("master", "alias"):

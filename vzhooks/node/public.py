@@ -36,10 +36,11 @@ def lines(node: NodeConf, found: Container, state: Live, known: Facts) -> Tuple[
     made = _publics(node, found, there)
     if made:
         doubts += _doubts(node, state)
+    translated = {one.private.ip for one in made}
     values: Dict[str, object] = dict(
         veid=found.veid, floating=made, inside=list({address.ip: address for address in found.addresses}.values()),
-        asked=[address for address in found.addresses if found.snat], answer=node.floating.answer,
-        translated={one.private.ip for one in made}, backend=backend.choose(node), uplinks=there,
+        asked=[one for one in found.addresses if found.snat and one.ip not in translated],
+        translated=translated, answer=node.floating.answer, backend=backend.choose(node), uplinks=there,
         snat=uplinks.snat(node.floating.snat), mask="0x%08x" % node.floating.mark_mask)
     return uplinks.lines(node, state) + render.render("floating", **values), doubts
 

@@ -63,7 +63,7 @@ class Tools:
         if command.startswith("nft add element "):
             place, _, element = command[len("nft add element "):].partition(" { ")
             answer = self._ask("nft", "list", "map" if " : " in element else "set", *place.split())
-            return answer is not None and element.rpartition(" }")[0] in answer
+            return answer is not None and element.rpartition(" }")[0] in _elements(answer)
         _, rule, rest = command.rpartition("add rule ")
         _, mark, comment = rest.partition(' comment "')
         if not rule or not mark:
@@ -77,6 +77,12 @@ class Tools:
                 argv[argv.index(old)] = new
                 return self._ask(*argv) is not None
         return None
+
+
+def _elements(listing: str) -> "List[str]":
+    """Of a set or map, as nft lists it: several rows of several each."""
+    inner = listing.partition("elements = {")[2].partition("}")[0]
+    return [" ".join(one.split()) for one in inner.split(",")]
 
 
 def _brctl(words: "List[str]") -> "Optional[bool]":

@@ -4,7 +4,7 @@ What came in by uplink N is marked with N (connection mark), replies to it get t
 uplink's table, which has its networks and its gateway.
 """
 import hashlib
-from typing import List, NamedTuple, Tuple
+from typing import Callable, List, NamedTuple, Optional, Tuple
 
 from vzhooks import facts, kernel, plan, render, values
 from vzhooks.mistakes import Mistake
@@ -72,7 +72,7 @@ def _networks(dev: str, found: NodeConf, state: Live) -> Tuple[Address, ...]:
     texts += [one.words[0] for one in state.addresses if one.device == dev]
     made = {}
     for text in texts:
-        address = values.interface_address(text, where) if "/" in text else None
+        address = _usable(values.interface_address, text, where)
         if address and address.prefix < address.width:  # not the floating ones
             network = values.network_of(address)
             made[str(network)] = network
@@ -83,10 +83,19 @@ def _gateways(dev: str, found: NodeConf, state: Live) -> Tuple[Address, ...]:
     """Of [bridge] or [network], else of the main table's default route."""
     known = [gateway for bridge in found.bridges if bridge.name == dev for gateway in bridge.gateway]
     known += [gateway for network in found.networks if network.dev == dev for gateway in network.gateway]
-    known += [values.plain_address(route.value("via"), found.floating.at("uplinks")) for route in state.routes
-              if route.device == dev and route.words[0] == "default" and route.value("via")
-              and not route.value("table")]
+    ways = [route.value("via") for route in state.routes if route.device == dev and route.words[0] == "default"
+            and not route.value("table")]
+    known += [gateway for gateway in (_usable(values.plain_address, via, found.floating.at("uplinks")) for via in ways)
+              if gateway]
     return tuple({gateway.family: gateway for gateway in reversed(known)}.values())
+
+
+def _usable(check: Callable[[str, str], Address], text: str, where: str) -> Optional[Address]:
+    """What the kernel takes is not always what we would: 10.0.0.0/24 as an address, `via inet6 fe80::1`."""
+    try:
+        return check(text, where)
+    except ValueError:
+        return None
 
 
 def lines(found: NodeConf, state: Live) -> List[plan.Line]:
