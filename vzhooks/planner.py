@@ -92,6 +92,7 @@ def validate(veid: str) -> Planned:
     files, found = read(veid)
     facts = Facts()
     shared = share.needed(files.node, found, facts)
+    found = found._replace(mistakes=found.mistakes + tuple(shared.mistakes))
     _refuse_mistakes(found, [veth for veth in found.veths if veth.bridge not in shared.bridges], facts)
     devices = " ".join(veth.interface.host_ifname or "?" for veth in found.veths if found.custom)
     ready = _ready(VALIDATED, shared.lines, list(found.doubts) + shared.doubts, files.node, devices)

@@ -189,6 +189,15 @@ def test_one_address_wanted_by_two_is_an_error_that_names_both(hn: Node) -> None
     hn.vzctl('start', 102)
 
 
+def test_the_node_s_own_address_is_refused_and_a_foreign_gateway_is_doubted(hn: Node) -> None:
+    hn.conf(101, conf(101, A, 'FLOATING_IP="200.200.100.6"\n'))
+    assert hn.vzctl('start', 101, check=False).returncode == 79
+    assert [line for line in hn.syslog() if 'FLOATING_IP: 200.200.100.6 is an address of the node itself' in line]
+    hn.conf(101, conf(101, A, 'FLOATING_IP="{}"\n'.format(PUBLIC)).replace('GATEWAY="10.17.64.1"', 'GATEWAY="10.17.64.254"'))
+    hn.vzctl('start', 101)
+    assert [line for line in hn.syslog() if 'the container answers by 10.17.64.254, which is not this node' in line]
+
+
 def test_ipv6_and_several_addresses(uplinks: Uplinks, hn: Node) -> None:
     hn.conf(101, conf(101, A, 'FLOATING_IP="{} {}={}"\n'.format(PUBLIC, PUBLIC6, A6)).replace(
         A + '/16', A + '/16 ' + A6 + '/64').replace('10.17.64.1"', '10.17.64.1 fd17::1"'))

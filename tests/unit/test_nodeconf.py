@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vzhooks import nodeconf
+from vzhooks import floating, nodeconf
 from vzhooks.node import bridge, network
 
 SHIPPED = os.path.join(os.path.dirname(__file__), "..", "..", "etc", "vz", "vzhooks.conf")
@@ -68,13 +68,14 @@ def test_the_shipped_file_is_right_and_has_every_setting_with_its_default():
     uncommented = re.sub(r"(?m)^#(?! |$)", "", text)
     found, mistakes = read(uncommented.replace("/usr/sbin/vznetaddbr", sys.executable))
     assert (mistakes, found.node_mistakes, found.else_script) == ([], (), sys.executable)
-    assert found._replace(else_script="", bridges=(), networks=()) == nodeconf.NodeConf()
-    for made, settings, example in ((found.bridges[0], bridge.SETTINGS, ("name", "where", "wheres", "ports", "address",
+    assert found._replace(else_script="", bridges=(), networks=(), floating=floating.Settings()) == nodeconf.NodeConf()
+    for made, settings, example in ((found.floating, floating.SETTINGS, ("where", "wheres", "uplinks", "snat")),
+                                    (found.bridges[0], bridge.SETTINGS, ("name", "where", "wheres", "ports", "address",
                                                                          "gateway", "mtu", "mac")),
                                     (found.networks[0], network.SETTINGS, ("name", "where", "wheres", "cidr", "dev", "gateway",
                                                                            "table", "rp_filter"))):
         assert set(settings) == set(made.wheres)
-        default = type(made)("", "")
+        default = type(made)() if made is found.floating else type(made)("", "")
         assert [(key, value) for key, value in made._asdict().items() if key not in example] == [
             (key, value) for key, value in default._asdict().items() if key not in example]
 

@@ -165,7 +165,7 @@ def _stays_away(line: plan.Line, lines: "Sequence[plan.Line]") -> bool:
 
 
 def _thing(command: str) -> "Tuple[str, ...]":
-    """What a command sets, without the value: an MTU, a sysctl, the route to a network, a table of nft; () for others."""
+    """What a command sets, without the value: an MTU, a sysctl, the route to a network, nft's table; () for others."""
     words = command.split()
     if words[:3] == ["nft", "add", "table"]:
         return tuple(words[:5])

@@ -24,6 +24,14 @@ class Public(NamedTuple):
     route_device: str
 
 
+def mistakes(node: NodeConf, found: Container, state: Live) -> List[Mistake]:
+    """Floating addresses that are the node's own: translated, the node itself would be gone."""
+    own = {one.words[0].partition("/")[0] for one in state.addresses
+           if one.device not in node.floating.uplinks or not one.words[0].endswith(("/32", "/128"))}
+    return [Mistake(one.public.where, "FLOATING_IP: %s is an address of the node itself" % one.public.ip,
+                    "one that nobody has is wanted") for one in found.floating if one.public.ip in own]
+
+
 def lines(node: NodeConf, found: Container, state: Live, known: Facts) -> Tuple[List[plan.Line], List[Mistake]]:
     """The lines of the node and of one container, and what is to be said; the facts that they rest on go to KNOWN."""
     there = uplinks.uplinks(node, state)
@@ -35,7 +43,7 @@ def lines(node: NodeConf, found: Container, state: Live, known: Facts) -> Tuple[
             known.get(what, uplink.dev)
     made = _publics(node, found, there)
     if made:
-        doubts += _doubts(node, state)
+        doubts += _doubts(node, state) + _ways_back(found, state)
     translated = {one.private.ip for one in made}
     values: Dict[str, object] = dict(
         veid=found.veid, floating=made, inside=list({address.ip: address for address in found.addresses}.values()),
@@ -75,3 +83,19 @@ def _doubts(node: NodeConf, state: Live) -> List[Mistake]:
         found.append(Mistake(where, "no program 'conntrack', so that flows of an address's earlier holder go on",
                              "the package conntrack (conntrack-tools) is wanted"))
     return found + uplinks.rp_filters(node, state)
+
+
+def _ways_back(found: Container, state: Live) -> List[Mistake]:
+    """Replies must come by this node, or nobody translates them back."""
+    own = {one.words[0].partition("/")[0] for one in state.addresses}
+    doubts = []
+    for veth in found.veths:
+        families = {one.private.family for one in found.floating
+                    if one.private.ip in [address.ip for address in veth.all_addresses]}
+        for gateway in veth.gateways if veth.bridge else ():
+            if gateway.address.family in families and gateway.address.ip not in own:
+                doubts.append(Mistake(gateway.address.where, "the container answers by %s, which is not this node, so "
+                                      "that its FLOATING_IP is not translated back" % gateway.address.ip,
+                                      "an address of this node is wanted in VE_DEFAULT_GATEWAY, and VETH_ROUTES for "
+                                      "what is behind the other gateway"))
+    return doubts

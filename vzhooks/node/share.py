@@ -17,6 +17,7 @@ class Needed(NamedTuple):
     lines: List[plan.Line]
     doubts: List[Mistake]
     bridges: List[str]
+    mistakes: List[Mistake]
 
 
 def needed(node: NodeConf, found: Container, facts: Facts) -> Needed:
@@ -45,12 +46,15 @@ def needed(node: NodeConf, found: Container, facts: Facts) -> Needed:
             doubts += planner.missing(network, node._replace(bridges=()))
     if addresses:
         doubts += node.node_mistakes  # a network that they belong to may be among them
+    mistakes: List[Mistake] = []
     if node.floating.uplinks:
-        more, said = public.lines(node, found, state or bridgeview.live(), facts)
+        state = state or bridgeview.live()
+        mistakes = public.mistakes(node, found, state)
+        more, said = public.lines(node, found, state, facts)
         lines += more
         doubts += said
     by_vzctl = [veth for veth in routed if veth.interface.type == "routed" and veth.interface.host_ifname]
-    return Needed(lines + _ingress(found.veid, by_vzctl, node), doubts, bridges)
+    return Needed(lines + _ingress(found.veid, by_vzctl, node), doubts, bridges, mistakes)
 
 
 def ingress(veid: str, found: Container, veth: Veth, node: NodeConf) -> List[plan.Line]:
