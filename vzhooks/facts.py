@@ -98,6 +98,12 @@ def ipv6(name: str) -> str:
     return _socket.inet_ntop(_socket.AF_INET6, bytes.fromhex(min(found))) if found else ""
 
 
+def is_up(name: str) -> bool:
+    """Whether an interface is set up (IFF_UP, linux/if.h)."""
+    flags = file(SYS % name + "flags")
+    return bool(flags) and bool(int(flags, 16) & 1)
+
+
 def alias(name: str) -> str:
     """The text that somebody gave an interface; ours begins with `vzhooks:`."""
     return file(SYS % name + "ifalias")

@@ -1,21 +1,25 @@
 """From conf files to a container: which veths, addresses, bridges.  Pure: reads no kernel, starts nothing."""
 import re
-from typing import Callable, Dict, List, NamedTuple, Optional, Tuple, TypeVar
+from typing import Callable, Dict, List, NamedTuple, Optional, Pattern, Tuple, TypeVar, Union
 
 from vzhooks import names, netif, values
 from vzhooks.conf import Conf, Variable
 from vzhooks.mistakes import Mistake, shown
 from vzhooks.netif import Interface
 from vzhooks.nodeconf import NodeConf
-from vzhooks.values import Address
+from vzhooks.values import Address, Mac
 
 # A container whose own conf mentions one of these gets its network from us, every other one what stock would have done.
 OURS = ("CONFIG_CUSTOMIZED", "VETH_IP_ADDRESS", "BRIDGEDEV", "VZHOSTBR", "VE_DEFAULT_GATEWAY", "CT0_IP", "VETH_ROUTES",
-        "VETH_MTU", "VETH_VLAN", "FLOATING_IP", "ANTISPOOF", "ANNOUNCE")
+        "VETH_MTU", "VETH_VLAN", "FLOATING_IP", "ANNOUNCE")
+# ... though these two of ours alone leave it a stock one, with a filter.
+FILTERS = ("ANTISPOOF", "VETH_ALLOW")
 # ... of which these, without a suffix, belong to the first veth in NETIF's order, the others to every veth.
-OF_FIRST = frozenset(["VETH_IP_ADDRESS", "VE_DEFAULT_GATEWAY", "CT0_IP", "VETH_ROUTES", "FLOATING_IP"])
-NOT_YET = ("VETH_ROUTES", "VETH_VLAN", "FLOATING_IP", "ANTISPOOF", "ANNOUNCE")
+OF_FIRST = frozenset(["VETH_IP_ADDRESS", "VE_DEFAULT_GATEWAY", "CT0_IP", "VETH_ROUTES", "FLOATING_IP",
+                      "VETH_ALLOW"])
+NOT_YET = ("VETH_ROUTES", "VETH_VLAN", "FLOATING_IP", "ANNOUNCE")
 MENTION = re.compile(r"^\s*(?:export\s+)?((?:%s)(?:_\w+)?)\+?=" % "|".join(OURS), re.MULTILINE)
+ASKS = re.compile(r"^\s*(?:export\s+)?(ANTISPOOF(?:_\w+)?)\+?=", re.MULTILINE)
 
 T = TypeVar("T")
 
@@ -38,6 +42,7 @@ class Veth(NamedTuple):
     ct0: Optional[Tuple[Address, ...]] = None  # the node's addresses as the conf says; None: to be found on the bridge
     mtu: int = 0  # inside; 0: as it is
     mtu_where: str = ""
+    allow: Optional[Tuple[Union[Address, Mac], ...]] = None  # beyond its own addresses and MAC; None: all, unfiltered
 
     @property
     def all_addresses(self) -> Tuple[Address, ...]:
@@ -45,7 +50,7 @@ class Veth(NamedTuple):
 
 
 class Container(NamedTuple):
-    """A container; mistakes stop it when it is custom, doubts are only said."""
+    """A container; mistakes stop it when it is custom or asks for a filter, doubts are only said."""
 
     veid: str
     custom: bool
@@ -78,13 +83,17 @@ class _Builder:
         self.doubts: List[Mistake] = []
 
     def build(self) -> Container:
-        custom = self.is_custom()
+        custom = self.mentions(MENTION)
+        asks = custom or self.mentions(ASKS)
         interfaces = self.interfaces()
-        veths = tuple(self.veth(interface, index) for index, interface in enumerate(interfaces)) if custom \
-            else tuple(Veth(interface, interface.bridge, interface.where) for interface in interfaces)
+        made = [self.veth(interface, index) if custom else Veth(interface, interface.bridge, interface.where)
+                for index, interface in enumerate(interfaces)]
+        veths = tuple(veth._replace(allow=self.allow(veth.interface, index, custom)) if asks else veth
+                      for index, veth in enumerate(made))
         if custom:
             self.across(veths)
             self.not_yet()
+        if asks:
             self.mistakes += self.node.mistakes
         self.mistakes += self.conf.lost
         used = set(self.mistakes)
@@ -93,9 +102,9 @@ class _Builder:
                 self.doubts.append(variable.mistake)
         venet = self.venet() if self.node.networks else ()
         mistakes = tuple(dict.fromkeys(self.mistakes))
-        if not custom:
+        if not asks:
             return Container(self.veid, False, veths, (), mistakes + tuple(self.doubts), venet)
-        return Container(self.veid, True, veths, mistakes, tuple(self.doubts), venet)
+        return Container(self.veid, custom, veths, mistakes, tuple(self.doubts), venet)
 
     def venet(self) -> Tuple[Address, ...]:
         """vzctl's own variable: what is wrong in it is vzctl's to refuse."""
@@ -109,13 +118,14 @@ class _Builder:
                                            str(error)))
         return tuple(found)
 
-    def is_custom(self) -> bool:
+    def mentions(self, pattern: Pattern[str]) -> bool:
+        """Whether the container's own conf has one of the variables, unless it wants to be a stock container."""
         switch = self.conf.of(self.path).get("CONFIG_CUSTOMIZED")
         if switch and switch.value is not None and switch.value.lower() == "no":
             return False
         if any(variable.where.startswith(self.path + ":") for variable in self.conf.lost):
-            return bool(MENTION.search(self.text))  # what stands behind the mistake was not read
-        return any(MENTION.match(name + "=") for name in self.conf.of(self.path))
+            return bool(pattern.search(self.text))  # what stands behind the mistake was not read
+        return any(pattern.match(name + "=") for name in self.conf.of(self.path))
 
     def interfaces(self) -> List[Interface]:
         variable = self.read("NETIF")
@@ -186,6 +196,19 @@ class _Builder:
         veth = Veth(interface, bridge, where, tuple(addresses), (), self.ct0(interface, index),
                     sizes[0] if sizes else 0, mtu.where if mtu else "")
         return veth._replace(gateways=self.gateways(veth, index))
+
+    def allow(self, interface: Interface, index: int, custom: bool) -> Optional[Tuple[Union[Address, Mac], ...]]:
+        """What else the veth may use where it is filtered, None where it is not.
+
+        Whether a stock one is, its own conf says alone.
+        """
+        switch = self.single("ANTISPOOF", interface, index, "yes or no")
+        if switch and not custom and not switch.where.startswith(self.path + ":"):
+            switch = None
+        chosen = self.each(switch, lambda word, _: values.choice(word, "yes", "no"))
+        allow = tuple(self.each(self.lookup("VETH_ALLOW", interface, index), values.allowed))
+        default = self.node.antispoof if custom else "no"
+        return allow if (chosen[0] if chosen else default) == "yes" else None
 
     def ct0(self, interface: Interface, index: int) -> Optional[Tuple[Address, ...]]:
         variable = self.lookup("CT0_IP", interface, index)

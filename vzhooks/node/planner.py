@@ -40,6 +40,7 @@ def node_plan(found: NodeConf) -> NodePlan:
         ways += moves(bridge, state)
     marked = needs_marks(found.networks)
     lines += marks(found) if marked else []
+    lines += antispoof() if any("vzhooks_antispoof" in line.command for line in journal.read()) else []
     for network in found.networks:
         lines += network_lines(network, marked)
     return NodePlan(_with_moved(lines, found.bridges), doubts, ways)
@@ -104,6 +105,11 @@ def marks(found: NodeConf) -> List[plan.Line]:
     return render.render("marks", backend=backend(found))
 
 
+def antispoof() -> List[plan.Line]:
+    """The table of what filtered containers may send, for nft."""
+    return render.render("antispoof_node")
+
+
 def backend(found: NodeConf) -> str:
     """nft or iptables: what is asked for, else what is there.  Raise Expected."""
     for program in ("nft", "iptables") if found.backend == "auto" else (found.backend,):
@@ -112,8 +118,8 @@ def backend(found: NodeConf) -> str:
             return program
         except process.MissingCommand:
             continue
-    raise Expected("neither nft nor iptables is there, and one of them must mark the packets of routed veths; install "
-                   "nftables")
+    raise Expected("neither nft nor iptables is there, and one of them must filter what containers send (ANTISPOOF) or "
+                   "mark the packets of routed veths; install nftables")
 
 
 def _with_moved(lines: List[plan.Line], bridges: Sequence[Bridge]) -> List[plan.Line]:

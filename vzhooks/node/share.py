@@ -30,6 +30,8 @@ def needed(node: NodeConf, found: Container, facts: Facts) -> Needed:
     networks = _networks(node, addresses)
     marked = bool(routed) or bool(networks) and planner.needs_marks(node.networks)
     lines += planner.marks(node) if marked else []
+    if any(veth.allow is not None for veth in found.veths) and planner.backend(node) == "nft":
+        lines += planner.antispoof()
     for network in networks:
         if facts.get("kind", network.dev) or network.dev in bridges:
             lines += planner.network_lines(network, marked)

@@ -9,6 +9,8 @@ from vzhooks.node.network import FIRST, LAST
 from vzhooks.node.present import Present
 from vzhooks.nodeconf import NodeConf
 
+ELEMENTS = ("nft ", "iptables ", "ip6tables ", "ebtables ", "ovs-ofctl ")
+
 
 def drift(lines: Sequence[plan.Line]) -> List[str]:
     """A row for each line that the kernel lacks, and for each rule of ours that no line has."""
@@ -61,9 +63,10 @@ def marked(found: NodeConf) -> List[plan.Line]:
 
 
 def lost_elements() -> List[plan.Line]:
-    """What containers have put into sets and chains that they share, and a foreign flush has taken away."""
+    """What containers have put into sets, chains and flows that they share, and a foreign flush has taken away."""
     lines = [line for veid in journal.containers() for device in journal.devices(veid)
-             for line in _read(veid, device) if "ingress" in line.command.lower() and line.place == "host"]
+             if device == journal.BEFORE_START or facts.kind(device)
+             for line in _read(veid, device) if line.place == "host" and line.command.startswith(ELEMENTS)]
     present = Present([])
     return [line for line in lines if present.holds(line.command) is False]
 
