@@ -1,10 +1,11 @@
-"""ANTISPOOF: what a veth may send, for the templates that drop everything else.  Pure, apart from the node's tools."""
+"""ANTISPOOF: what a veth may send, for the templates that drop everything else."""
+import os
 import zlib
 from typing import List, NamedTuple, Sequence, Tuple
 
 import netaddr
 
-from vzhooks import values
+from vzhooks import kernel, process, values
 from vzhooks.errors import Expected
 from vzhooks.model import Veth
 from vzhooks.values import Address, Mac
@@ -94,6 +95,30 @@ def guard(veth: Veth, mac: str, backend: str, bridge: str = "", take_down: bool 
     named += [one for one in veth.allow or () if isinstance(one, Address)]
     once = {str(one): one for one in named}
     return Guard(backend, device, bridge, where, tuple(macs.values()), tuple(once.values()), take_down)
+
+
+def leftovers(veid: str, device: str) -> List[str]:
+    """The nft commands that remove what filters a device of a container and no journal has, unless it is another's."""
+    table = "netdev vzhooks_antispoof"
+    if os.path.isdir("/sys/class/net/" + device):
+        return []  # it runs: to be filtered is what it wants
+    commands: List[str] = []
+    name = ""
+    try:
+        rows = kernel.listing(["nft", "list", "table"] + table.split())
+    except process.MissingCommand:
+        return []
+    for row in rows:
+        words = row.replace("elements = {", "").strip(" \t,}").split()
+        if words[:1] in (["set"], ["chain"]):
+            name = words[1]
+        elif words[:1] == ['"%s"' % device]:
+            commands.append("nft delete element %s %s { %s }" % (table, name, " ".join(words)))
+        elif name == "port_" + device and "comment" in words:
+            if words[-1] != '"vzhooks:%s"' % veid:
+                return []
+            commands.append("nft delete chain %s %s" % (table, name))
+    return commands
 
 
 def names_none(veths: Sequence[Veth]) -> List[Veth]:

@@ -7,9 +7,9 @@
 The first word says where a command runs: `host` on the node, `ct` inside the container, `node` on the node for
 something that containers share (never undone by a stop, only by `vzhook node down`), `once` an action that leaves no
 state.  `undo` takes back the line above it.  `-` before the first word: a failure is no failure.  `!` before it:
-nothing goes on without this line, whatever on_error says; `!undo`: what it takes away protects, so it goes last, when the
-lines of a new plan are done, and a failure is no failure.  A `#` line names the conf line behind those that follow it.
-The same text is printed, cached, journalled, undone and checked.
+nothing goes on without this line, whatever on_error says; `!undo`: what it takes away protects, so it goes last, when
+the lines of a new plan are done, and a failure is no failure.  A `#` line names the conf line behind those that follow
+it.  The same text is printed, cached, journalled, undone and checked.
 """
 from vzhooks.errors import Expected
 

@@ -107,13 +107,14 @@ def else_script(veid: str) -> str:
 
 
 def leftovers(veid: str) -> List[plan.Line]:
-    """Without a journal: what may be removed, which is our own routes to this container's addresses and ports of its
-    devices alone.
+    """Without a journal: what may be removed, which is our own routes to this container's addresses, ports of its
+    devices, and their filters alone.
     """
     found = read(veid)[1]
-    if not found.custom:
+    if not found.custom and all(veth.allow is None for veth in found.veths):
         return []
-    lines = []
+    lines = [plan.Line("host", "", False, plan.Undo(command, True), veth.interface.where) for veth in found.veths
+             if veth.interface.host_ifname for command in antispoof.leftovers(veid, veth.interface.host_ifname)]
     addresses = {address.ip: address for veth in found.veths for address in veth.all_addresses}
     held = journal.routes()
     for route in kernel.routes() if addresses else []:

@@ -93,15 +93,18 @@ def test_what_is_legitimate_still_works_twice_and_nothing_is_left(lab: Lab, node
         node.vzctl('start', 101)
         node.vzhook('run', 101)
         ct = node.ct(101)
+        node.ct(102).batch(['neigh flush dev eth0'])  # knows the virtual MAC of the round before
+        if backend == 'ovs':  # the userspace datapath takes no packet whose checksum is left to the device
+            for veid in (101, 102):
+                node.ct(veid).run(['ethtool', '-K', 'eth0', 'tx', 'off'])
         for target in (SECOND, OTHERS6):
             frames.settle(ct, target)
             assert ct.ping(target, 3) == 3, target
             assert node.ct(102).ping(FIRST if '.' in target else MINE6, 3) == 3
         assert ct.ping(SECOND, size=4000) == 1 and (backend == 'ovs' or ct.ping(OTHERS6, size=4000) == 1)
         stream = Stream(ct, node.ct(102), SECOND)
-        if backend != 'ovs':
-            assert ct.ping(INTERNET) == 1
-            stream.end()
+        stream.end()
+        assert backend == 'ovs' or ct.ping(INTERNET) == 1
         # a VRRP address, with DAD, and one of its network, announced by the virtual MAC
         ct.batch(['address add 85.86.87.200/26 dev eth0', 'address add 2001:db8:1::200/64 dev eth0',
                   'address add 10.9.1.1/16 dev eth0'])
@@ -233,3 +236,72 @@ def test_fifty_containers_have_the_rules_of_one(node: Node) -> None:
     assert counts == [counts[0]] * 50 and counts[0] > 30
     text = node.run(['nft', 'list', 'table', 'netdev', 'vzhooks_antispoof']).stdout
     assert text.count('goto port comment') == 50
+
+
+def test_a_stock_container_gets_stock_and_the_filter_only_when_it_asks(lab: Lab, node: Node) -> None:
+    """It has no address that we know of: then its MAC, DHCP, RA, BPDU and VLANs are filtered."""
+    node.conf(102, conf(102, 'br0'))
+    node.vzctl('start', 102)
+    plans = []
+    for more in ('', 'ANTISPOOF="yes"\n'):
+        node.conf(101, netif(101, bridge='br0') + more)
+        plans.append([line for line in node.vzhook('plan', 101).stdout.splitlines() if line.split()[0] in ('host', '-once')])
+        node.vzctl('start', 101)
+        node.ct(101).batch(['link set eth0 up', 'address add {}/26 dev eth0'.format(FIRST)])
+        frames.settle(node.ct(101), SECOND)
+        through = {kind for kind, counts in attack(lab, node, 'br0').items() if counts[0]}
+        if more:
+            assert through == {'foreign IPv4 source', 'IPv4 of the gateway', 'ARP: neighbour', 'ARP: gateway', 'DAD: neighbour',
+                               'gratuitous ARP: gateway', 'ARP probe: neighbour', 'NA: neighbour', 'NA: gateway',
+                               'foreign IPv6 source'}
+            assert 'names no address of eth0' in node.vzhook('lint', 101).stdout
+        else:
+            assert len(through) == 24
+        node.vzctl('stop', 101)
+    assert plans[0] == plans[1] != []
+
+
+@pytest.mark.parametrize('backend', BACKENDS[:2])
+def test_a_routed_veth_sends_only_from_its_own_addresses(lab: Lab, node: Node, backend: str) -> None:
+    place(node, backend)
+    lab.outside.batch(['route add 85.86.87.195 via 10.0.0.2', 'route add 2001:db8:1::101 via 2001:db8:1::2'])
+    if backend == 'iptables':  # makes its tables at the first use, and keeps them
+        for iptables in ('iptables', 'ip6tables'):
+            node.run([iptables, '-t', 'raw', '-N', 'X'])
+            node.run([iptables, '-t', 'raw', '-X', 'X'])
+    before = snapshot(node)
+    tried = {}
+    for protection in ('no', 'yes'):
+        node.conf(101, netif(101) + 'VETH_IP_ADDRESS="{}/26 {}/64"\nVE_DEFAULT_GATEWAY="85.86.87.193 2001:db8:1::1"\n'
+                  'CT0_IP="10.0.0.2 2001:db8:1::2"\nANTISPOOF="{}"\n'.format(FIRST, MINE6, protection))
+        node.vzctl('start', 101)
+        ct = node.ct(101)
+        for target in ('10.0.0.1', '2001:db8:1::1'):
+            frames.settle(ct, target)
+            assert ct.ping(target, 3) == 3, target
+        mine, host = mac_of(node, 101), node.run(['cat', '/sys/class/net/veth101.0/address']).stdout.strip().replace(':', '')
+        hello = frames.udp(1, 1)
+        kinds = [frames.ipv4(mine, FIRST, 17, hello, '10.0.0.1'), frames.ipv4(mine, '85.86.87.199', 17, hello, '10.0.0.1'),
+                 frames.ipv6(mine, MINE6, 17, hello, '2001:db8:1::1'),
+                 frames.ipv6(mine, '2001:db8:1::199', 17, hello, '2001:db8:1::1')]
+        node.sysctl('net.ipv4.conf.veth101/0.rp_filter', 0)
+        node.sysctl('net.ipv4.conf.all.rp_filter', 0)
+        counter = Counter(lab.outside, 'hn')
+        node.ct(101).run(['python3', '-IS', '-c', PAYLOADS, host, COUNT] + [kind.hex() for kind in kinds])
+        tried[protection] = counter.counts()
+        node.vzctl('stop', 101)
+        assert diff(before, snapshot(node)) == ''
+    assert tried == {'no': {0: COUNT, 1: COUNT, 2: COUNT, 3: COUNT}, 'yes': {0: COUNT, 2: COUNT}}
+
+
+# A router forwards what belongs to the packet, not what is behind it: the mark is the end of the UDP payload.
+PAYLOADS = r'''
+import socket, sys
+sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+sender.bind(("eth0", 0))
+for number, text in enumerate(sys.argv[3:]):
+    frame = bytes.fromhex(text)
+    frame = bytes.fromhex(sys.argv[1]) + frame[6:-8] + b"..VZ!!" + number.to_bytes(2, "big")
+    for _ in range(int(sys.argv[2])):
+        sender.send(frame)
+'''
