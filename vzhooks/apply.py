@@ -190,12 +190,19 @@ class Job:
         Return False when something could not be undone: said, and kept in the journal for the next try.
         Raise Unusable or PlanError for a journal that cannot be read.
         """
-        left = self.take_back(self._load())
+        lines = self._load()
+        left = self.take_back(self._mine(lines) if self.interface == ANOTHER else lines)
         if left:
             journal.write(self.veid, self.device, left)
         else:
             journal.remove(self.veid, self.device)
         return not left
+
+    def _mine(self, lines: "Sequence[plan.Line]") -> "List[plan.Line]":
+        """Lines without what filters another container that has a device of this name now, and needs the same."""
+        theirs = {line.key for other in journal.containers() if other != self.veid
+                  and self.device in journal.devices(other) for line in journal.read(other, self.device)}
+        return [line for line in lines if not (line.vital and line.key in theirs)]
 
     def leave_bridge(self, ovs: bool) -> None:
         """Take the device out of whatever bridge it is in."""

@@ -267,8 +267,8 @@ def test_a_routed_veth_sends_only_from_its_own_addresses(lab: Lab, node: Node, b
     lab.outside.batch(['route add 85.86.87.195 via 10.0.0.2', 'route add 2001:db8:1::101 via 2001:db8:1::2'])
     if backend == 'iptables':  # makes its tables at the first use, and keeps them
         for iptables in ('iptables', 'ip6tables'):
-            node.run([iptables, '-t', 'raw', '-N', 'X'])
-            node.run([iptables, '-t', 'raw', '-X', 'X'])
+            for verb in ('-A', '-D'):
+                node.run([iptables, '-t', 'raw', verb, 'PREROUTING', '-i', 'x', '-j', 'ACCEPT'])
     before = snapshot(node)
     tried = {}
     for protection in ('no', 'yes'):
