@@ -1,4 +1,7 @@
 """ANTISPOOF: real attacks by raw frames, each kind with and without protection; what is legitimate still works."""
+import json
+import subprocess
+import sys
 from typing import Dict, List, Set
 
 import pytest
@@ -125,6 +128,31 @@ def test_what_is_legitimate_still_works_twice_and_nothing_is_left(lab: Lab, node
         assert diff(before, snapshot(node)) == ''
 
 
+def start_flood(node: Node, kinds: List[bytes]) -> 'subprocess.Popen[str]':
+    """Container 101 sends these until the process is killed."""
+    flood = node.ct(101).popen([sys.executable, '-IS', '-c', FLOOD], stdin=subprocess.PIPE)
+    assert flood.stdin is not None
+    flood.stdin.write(json.dumps([frames.marked(frame, index).hex() for index, frame in enumerate(kinds)]))
+    flood.stdin.close()
+    return flood
+
+
+# A link that is down meanwhile is no reason to stop.
+FLOOD = r'''
+import json, socket, sys, time
+sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
+sender.bind(("eth0", 0))
+frames = [bytes.fromhex(frame) for frame in json.loads(sys.stdin.read())]
+while True:
+    for frame in frames:
+        try:
+            sender.send(frame)
+        except OSError:
+            pass
+    time.sleep(0.0002)
+'''
+
+
 @pytest.mark.parametrize('backend', BACKENDS)
 def test_a_change_under_a_flood_never_opens(node: Node, backend: str) -> None:
     bridge = place(node, backend)
@@ -134,12 +162,7 @@ def test_a_change_under_a_flood_never_opens(node: Node, backend: str) -> None:
     frames.settle(node.ct(101), SECOND)
     kinds = [frames.arp(mac_of(node, 101), SECOND, FIRST), frames.ipv4(mac_of(node, 101), SECOND, 17, frames.udp(1, 1))]
     counter = Counter(node.ct(102), 'eth0')
-    import json
-    import sys
-    flood = node.ct(101).popen([sys.executable, '-IS', '-c', frames.SEND, 'eth0', 1000000, 0.0002], stdin=-1)
-    assert flood.stdin is not None
-    flood.stdin.write(json.dumps([frames.marked(frame, index).hex() for index, frame in enumerate(kinds)]))
-    flood.stdin.close()
+    flood = start_flood(node, kinds)
     sent = '/sys/class/net/eth0/statistics/tx_packets'
     before = int(node.ct(101).run(['cat', sent]).stdout)
     for more in ('VETH_ALLOW="85.86.87.200"\n', 'VETH_ALLOW="10.9.0.0/24 00:00:5e:00:01:07"\n', 'VETH_ALLOW="10.9.0.0/25"\n', ''):
@@ -147,6 +170,10 @@ def test_a_change_under_a_flood_never_opens(node: Node, backend: str) -> None:
         node.vzhook('run', 101)
     node.conf(101, conf(101, bridge).replace(FIRST + '/26', '85.86.87.199/26'))
     node.vzhook('run', 101)
+    if backend == 'nft':  # to the other back end, and back
+        for other in ('iptables', 'nft'):
+            place(node, other)
+            node.vzhook('run', 101)
     tried = int(node.ct(101).run(['cat', sent]).stdout) - before
     flood.kill()
     flood.wait()
@@ -305,3 +332,24 @@ for number, text in enumerate(sys.argv[3:]):
     for _ in range(int(sys.argv[2])):
         sender.send(frame)
 '''
+
+
+@pytest.mark.needs('ovs-vsctl')
+def test_a_change_of_the_bridge_under_a_flood_never_opens(node: Node) -> None:
+    """From a Linux bridge, where the port's own chain filters, to Open vSwitch, where flows do, and back."""
+    place(node, 'ovs')
+    node.conf(102, conf(102, 'br1'))
+    node.vzctl('start', 102)
+    node.conf(101, conf(101, 'br0'))
+    node.vzctl('start', 101)
+    counters = [Counter(node.ct(102), 'eth0'), Counter(node, 'br0'), Counter(node, 'br1')]
+    frame = frames.arp(mac_of(node, 101), SECOND, FIRST)
+    flood = start_flood(node, [frame])
+    for bridge in ('br1', 'br0', 'br1'):
+        node.conf(101, conf(101, bridge))
+        node.vzhook('run', 101)
+    flood.kill()
+    flood.wait()
+    assert [counter.counts() for counter in counters] == [{}, {}, {}]
+    frames.settle(node.ct(101), SECOND)
+    assert node.ct(101).ping(SECOND) == 1
