@@ -29,6 +29,8 @@ def start(veid: str, call: Call, say: "Callable[[str], None]",
         plans = _plans(veid, call, say)
         for ready in plans:
             if ready.else_script:
+                if ready.lines:
+                    apply.Job(veid, ready.device, say, show, ready.timeout, ready.on_error).start(ready.lines)
                 raise Elsewhere(ready.else_script)
             for doubt in ready.doubts:
                 say(doubt)

@@ -6,6 +6,12 @@ port does not forward yet (field-notes.md, GARP).  arping would cost a second.
 import _socket
 import struct
 
+from vzhooks.errors import Expected
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import List, Optional, Tuple
+
 AF_UNIX, AF_PACKET, SOCK_DGRAM, SOCK_RAW, SOCK_CLOEXEC = 1, 17, 2, 3, 0o2000000
 SOL_SOCKET, SCM_RIGHTS = 1, 1
 ETH_P_ARP, ETH_P_IPV6 = 0x0806, 0x86dd
@@ -71,3 +77,31 @@ def _checksum(data: bytes) -> int:
     while total >> 16:
         total = (total & 0xffff) + (total >> 16)
     return ~total & 0xffff
+
+
+def announce(lines: "List[List[str]]", timeout: float) -> "Optional[Tuple[int, str]]":
+    """Carry out plan lines `announce ADDRESS lladdr MAC dev DEVICE`, with `port DEVICE` on Open vSwitch, as words.
+
+    Return the index of the first that failed and why, None when all went well.
+    """
+    try:
+        with Sender() as sender:
+            for index, words in enumerate(lines):
+                try:
+                    _announce(words, sender, timeout)
+                except (OSError, ValueError, Expected) as error:
+                    return index, str(error)
+    except OSError as error:
+        return 0, str(error)
+    return None
+
+
+def _announce(words: "List[str]", sender: Sender, timeout: float) -> None:
+    if len(words) == 6 and words[2::2] == ["lladdr", "dev"]:
+        sender.send(words[1], words[3], words[5])
+    elif len(words) == 8 and words[2::2] == ["lladdr", "dev", "port"]:
+        from vzhooks import ovs
+
+        ovs.announce(frame_for(words[1], words[3]), words[5], words[7], timeout)
+    else:
+        raise ValueError("'announce ADDRESS lladdr MAC dev DEVICE [port DEVICE]' is wanted")

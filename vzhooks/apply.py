@@ -62,12 +62,14 @@ class Job:
         same_device = self.interface == SAME
         self.known = {line.key for line in old} if same_device else set()
         lines, gone = plan.merged(new, old, same_device)
+        late = [line for line in gone if line.undo and line.undo.late]  # what protects goes when its successor is there
         journal.write(self.veid, self.device, gone + lines)
         done: List[plan.Line] = []
         try:
-            self.take_back(gone)
+            self.take_back([line for line in gone if line not in late])
             self.interface = SAME  # what is done from here on is done to this very device
             self.carry_out(lines, done)
+            self.take_back(late)
         except Broken:
             # What it did is unknown, and it may hang again: the journal keeps all, for the stop or the next start.
             self._undo_added(done, old)
@@ -106,7 +108,8 @@ class Job:
         """Run lines, adding each to DONE when it is done.  Raise Failed or Broken at the first that fails."""
         # What is forgotten of an address is what was before it came: only once.
         lines = [line for line in lines if not line.command.startswith("forget ") or line.key not in self.known]
-        batches = batch.split([Command(line.place, line.command, line.may_fail, line.origin) for line in lines])
+        batches = batch.split([Command(line.place, line.command, line.may_fail, line.origin, line.vital)
+                               for line in lines])
         left = list(lines)
         while batches:
             together = batches.pop(0)
@@ -166,7 +169,7 @@ class Job:
                     self.say(taken)
                 return True
         failed = Failed(command, failure.message)
-        if self.on_error != "warn":
+        if self.on_error != "warn" or command.vital:
             raise Broken(str(failed)) if failure.unknown else failed
         self.say(str(failed))
         return False
@@ -191,12 +194,19 @@ class Job:
         Return False when something could not be undone: said, and kept in the journal for the next try.
         Raise Unusable or PlanError for a journal that cannot be read.
         """
-        left = self.take_back(self._load())
+        lines = self._load()
+        left = self.take_back(self._mine(lines) if self.interface == ANOTHER else lines)
         if left:
             journal.write(self.veid, self.device, left)
         else:
             journal.remove(self.veid, self.device)
         return not left
+
+    def _mine(self, lines: "Sequence[plan.Line]") -> "List[plan.Line]":
+        """Lines without what filters another container that has a device of this name now, and needs the same."""
+        theirs = {line.key for other in journal.containers() if other != self.veid
+                  and self.device in journal.devices(other) for line in journal.read(other, self.device)}
+        return [line for line in lines if not (line.vital and line.key in theirs)]
 
     def leave_bridge(self, ovs: bool) -> None:
         """Take the device out of whatever bridge it is in."""
@@ -214,11 +224,11 @@ class Job:
 
     def take_back(self, lines: "Sequence[plan.Line]") -> "List[plan.Line]":
         """Undo lines in reverse, going on behind what fails; return those that must be tried again."""
-        wanted = [line for line in reversed(lines) if line.undo and self._concerns(line.undo.command, line.place)]
+        wanted = [line for line in reversed(lines) if line.undo and self._concerns(line.undo, line.place)]
         commands = {Command(line.place, line.undo.command, line.undo.may_fail, line.origin): line
                     for line in wanted if line.undo}
         again = []
-        for together in batch.split(list(commands)):
+        for together in batch.split(list(commands), forced=True):
             for command in together:
                 self._show(command)
             for command, failure in batch.run_forced(together, self.inside, self.timeout):
@@ -230,10 +240,13 @@ class Job:
                     again.append(commands[command])
         return again[::-1]
 
-    def _concerns(self, command: str, place: str) -> bool:
+    def _concerns(self, undo: plan.Undo, place: str) -> bool:
         """Whether there is still something to undo: what was on a device went with it (vzctl-protocol.md, stop), and
-        another device of its name may be another container's.
+        another device of its name may be another container's, as is what protects it then.
         """
+        command = undo.command
+        if undo.late and self.interface == ANOTHER:
+            return False
         if place == "ct":
             return self.interface == SAME and self._is_ours()
         if self.interface == SAME or not (self.device in command.split()

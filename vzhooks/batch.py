@@ -21,13 +21,14 @@ class Broken(Expected):
 class Command:
     """A command of a plan and where it runs: the plan's own line, or the one that undoes it."""
 
-    __slots__ = ("place", "text", "may_fail", "origin")
+    __slots__ = ("place", "text", "may_fail", "origin", "vital")
 
-    def __init__(self, place: str, text: str, may_fail: bool, origin: str) -> None:
+    def __init__(self, place: str, text: str, may_fail: bool, origin: str, vital: bool = False) -> None:
         self.place = place
         self.text = text
         self.may_fail = may_fail
         self.origin = origin
+        self.vital = vital
 
     @property
     def tool(self) -> str:
@@ -40,12 +41,13 @@ class Command:
         return "%-5s %s" % (self.place, self.text)
 
 
-def split(commands: "Sequence[Command]") -> "List[List[Command]]":
-    """Neighbours of one tool together; in a transaction, a command that may fail is alone."""
+def split(commands: "Sequence[Command]", forced: bool = False) -> "List[List[Command]]":
+    """Neighbours of one tool together; in a transaction, one that may fail is alone, unless run_forced() runs it."""
     batches: List[List[Command]] = []
     for command in commands:
         last = batches[-1][-1] if batches else None
-        if last and last.tool == command.tool and not (command.tool in WHOLE and (last.may_fail or command.may_fail)):
+        if last and last.tool == command.tool and (forced or not (command.tool in WHOLE
+                                                                  and (last.may_fail or command.may_fail))):
             batches[-1].append(command)
         else:
             batches.append([command])
@@ -93,6 +95,13 @@ def run_forced(commands: "Sequence[Command]", inside: Inside, timeout: float) ->
             return failures
         # A line that it could not parse ended it without being named; to do again what is undone does no harm.
         rest = rest[failed[-1].index + 1:] if failed else rest
+    if commands[0].tool in WHOLE and len(rest) > 1:
+        failure = run(rest, inside, timeout)
+        if failure and failure.unknown:
+            return [(command, failure) for command in rest]
+        # One that fails has taken the others along: each by itself.
+        alone = [(command, run([command], inside, timeout)) for command in rest] if failure else []
+        return [(command, failure) for command, failure in alone if failure]
     while rest:
         failure = run(rest, inside, timeout)
         if failure is None:
@@ -211,12 +220,23 @@ def _run_ovs(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "
     return None if result.status == 0 else Failure(0, _said(result))
 
 
-def _run_iptables(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
-    """One by one; what iptables would add a second time is left alone."""
+def _run_flows(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
+    from vzhooks import ovs
+    return ovs.change_flows(commands, timeout)
+
+
+def _run_tables(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
+    """One by one; what is there is left alone, since iptables and ebtables would add it a second time."""
     from vzhooks.node.tools import Tools  # old nodes only
 
+    tools = Tools(timeout)
     for index, command in enumerate(commands):
-        result = None if Tools(timeout).holds(command.text) else _process(command.text.split(), "", timeout)
+        words = command.text.split()
+        held = tools.holds(command.text)
+        if not held and words[0] == "ebtables" and "-N" in words:  # a chain that nobody jumps to was not finished
+            for verb in "-F", "-X":
+                _process([verb if word == "-N" else word for word in words], "", timeout)
+        result = None if held else _process(words, "", timeout)
         if result and result.status != 0:
             return Failure(index, _said(result))
     return None
@@ -228,12 +248,14 @@ def _run_verbs(commands: "Sequence[Command]", inside: Inside, timeout: float) ->
 
 
 IP = ("ip", "ip -6", "ct ip", "ct ip -6")
-WHOLE = ("nft", "ovs-vsctl")  # transactions
+WHOLE = ("nft", "ovs-vsctl", "ovs-ofctl")  # transactions
 RUNNERS = {
     "nft": _run_nft,
     "ovs-vsctl": _run_ovs,
-    "iptables": _run_iptables,
-    "ip6tables": _run_iptables,
+    "ovs-ofctl": _run_flows,
+    "ebtables": _run_tables,
+    "iptables": _run_tables,
+    "ip6tables": _run_tables,
 }
 RUNNERS.update({verb: _run_verbs for verb in verbs.VERBS})
 

@@ -98,15 +98,15 @@ def ipv6(name: str) -> str:
     return _socket.inet_ntop(_socket.AF_INET6, bytes.fromhex(min(found))) if found else ""
 
 
+def is_up(name: str) -> bool:
+    """Whether an interface is set up (IFF_UP, linux/if.h)."""
+    flags = file(SYS % name + "flags")
+    return bool(flags) and bool(int(flags, 16) & 1)
+
+
 def alias(name: str) -> str:
     """The text that somebody gave an interface; ours begins with `vzhooks:`."""
     return file(SYS % name + "ifalias")
-
-
-def up(name: str) -> str:
-    """yes when an interface is set up (IFF_UP), whatever its carrier."""
-    flags = file(SYS % name + "flags")
-    return "yes" if flags and int(flags, 16) & 1 else "no"
 
 
 def ifindex(name: str) -> str:
@@ -176,5 +176,5 @@ READERS: "Dict[str, Callable[[str], str]]" = {
     "first_port": first_port,
     "offloads": offloads,
     "alias": alias,
-    "up": up,
+    "up": lambda name: "yes" if is_up(name) else "no",
 }

@@ -1,7 +1,7 @@
 """`vzhook lint`: what is wrong or doubtful in the conf files, all of it, without touching anything."""
 from typing import List, NamedTuple, Sequence
 
-from vzhooks import planner
+from vzhooks import antispoof, planner
 from vzhooks.errors import ConfigError
 from vzhooks.mistakes import Mistake
 from vzhooks.model import Container
@@ -38,9 +38,21 @@ def container(veid: str) -> Findings:
             files, found = planner.read(veid)
         except ConfigError:
             return Findings(mistakes, [])
-    doubts = list(found.doubts) + _venet(found, files.node)
+    doubts = list(found.doubts) + _venet(found, files.node) + _filtered(found)
     nodes = {str(mistake) for mistake in files.node.mistakes}
     return Findings([mistake for mistake in mistakes if mistake not in nodes], _texts(doubts))
+
+
+def _filtered(found: Container) -> List[Mistake]:
+    """What ANTISPOOF cannot do for a container."""
+    doubts = [Mistake(veth.interface.where, "ANTISPOOF: the conf names no address of %s, so that only its MAC is "
+                      "filtered, and DHCP servers, router advertisements, BPDUs and VLAN tags" % veth.interface.ifname,
+                      "VETH_IP_ADDRESS or VETH_ALLOW is wanted for its addresses to be filtered")
+              for veth in antispoof.names_none(found.veths)]
+    return doubts + [
+        Mistake(veth.interface.where, "ANTISPOOF: %s has type=routed, for which vzctl calls no hook, so that its start "
+                "does not filter it" % veth.interface.ifname, "vzctl's own ip_filter=yes is wanted in NETIF")
+        for veth in found.veths if veth.allow is not None and veth.interface.type == "routed"]
 
 
 def _venet(found: Container, node: NodeConf) -> List[Mistake]:

@@ -1,6 +1,6 @@
 """From conf files to a container: which veths, addresses, bridges.  Pure: reads no kernel, starts nothing."""
 import re
-from typing import Dict, List, NamedTuple, Optional, Tuple
+from typing import Dict, List, NamedTuple, Optional, Pattern, Tuple, Union
 
 from vzhooks import floating, names, netif, routes, values
 from vzhooks.conf import Conf
@@ -10,13 +10,16 @@ from vzhooks.netif import Interface
 from vzhooks.nodeconf import NodeConf
 from vzhooks.reader import OF_FIRST, Reader
 from vzhooks.routes import Route
-from vzhooks.values import Address
+from vzhooks.values import Address, Mac
 
 # A container whose own conf mentions one of these gets its network from us, every other one what stock would have done.
 OURS = ("CONFIG_CUSTOMIZED", "VETH_IP_ADDRESS", "BRIDGEDEV", "VZHOSTBR", "VE_DEFAULT_GATEWAY", "CT0_IP", "VETH_ROUTES",
-        "VETH_MTU", "VETH_VLAN", "FLOATING_IP", "SNAT", "ANTISPOOF", "ANNOUNCE")
-NOT_YET = ("VETH_VLAN", "ANTISPOOF", "ANNOUNCE")
+        "VETH_MTU", "VETH_VLAN", "FLOATING_IP", "SNAT", "ANNOUNCE")
+# ... though these two of ours alone leave it a stock one, with a filter.
+FILTERS = ("ANTISPOOF", "VETH_ALLOW")
+NOT_YET = ("VETH_VLAN", "ANNOUNCE")
 MENTION = re.compile(r"^\s*(?:export\s+)?((?:%s)(?:_\w+)?)\+?=" % "|".join(OURS), re.MULTILINE)
+ASKS = re.compile(r"^\s*(?:export\s+)?(ANTISPOOF(?:_\w+)?)\+?=", re.MULTILINE)
 
 class Gateway(NamedTuple):
     """A default gateway; onlink where no address of the veth has it in its network."""
@@ -37,6 +40,7 @@ class Veth(NamedTuple):
     mtu: int = 0  # inside; 0: as it is
     mtu_where: str = ""
     routes: Tuple[Route, ...] = ()  # inside, beside the default
+    allow: Optional[Tuple[Union[Address, Mac], ...]] = None  # beyond its own addresses and MAC; None: all, unfiltered
 
     @property
     def all_addresses(self) -> Tuple[Address, ...]:
@@ -44,7 +48,7 @@ class Veth(NamedTuple):
 
 
 class Container(NamedTuple):
-    """A container; mistakes stop it when it is custom, doubts are only said."""
+    """A container; mistakes stop it when it is custom or asks for a filter, doubts are only said."""
 
     veid: str
     custom: bool
@@ -83,15 +87,19 @@ class _Builder(Reader):
         self.veid, self.path, self.text, self.node, self.added = veid, path, text, node, added
 
     def build(self) -> Container:
-        custom = self.is_custom()
+        custom = self.mentions(MENTION)
+        asks = custom or self.mentions(ASKS)
         interfaces = self.interfaces()
-        veths = tuple(self.veth(interface, index) for index, interface in enumerate(interfaces)) if custom \
-            else tuple(Veth(interface, interface.bridge, interface.where) for interface in interfaces)
+        made = [self.veth(interface, index) if custom else Veth(interface, interface.bridge, interface.where)
+                for index, interface in enumerate(interfaces)]
+        veths = tuple(veth._replace(allow=self.allow(veth.interface, index, custom)) if asks else veth
+                      for index, veth in enumerate(made))
         venet = self.venet() if self.node.networks or self.node.floating.uplinks else ()
         public, snat = self.public(veths, venet) if custom else ((), "")
         if custom:
             self.across(veths)
             self.not_yet()
+        if asks:
             self.mistakes += self.node.mistakes
         self.mistakes += self.conf.lost
         used = set(self.mistakes)
@@ -99,9 +107,9 @@ class _Builder(Reader):
             if variable.mistake and variable.mistake not in used:
                 self.doubts.append(variable.mistake)
         mistakes = tuple(dict.fromkeys(self.mistakes))
-        if not custom:
+        if not asks:
             return Container(self.veid, False, veths, (), mistakes + tuple(self.doubts), venet)
-        return Container(self.veid, True, veths, mistakes, tuple(self.doubts), venet, public, snat)
+        return Container(self.veid, custom, veths, mistakes, tuple(self.doubts), venet, public, snat)
 
     def public(self, veths: Tuple[Veth, ...], venet: Tuple[Address, ...]) -> Tuple[Tuple[Floating, ...], str]:
         own = [("FLOATING_IP", venet + tuple(one for veth in veths for one in veth.all_addresses))]
@@ -120,13 +128,14 @@ class _Builder(Reader):
                                            str(error)))
         return tuple(found)
 
-    def is_custom(self) -> bool:
+    def mentions(self, pattern: Pattern[str]) -> bool:
+        """Whether the container's own conf has one of the variables, unless it wants to be a stock container."""
         switch = self.conf.of(self.path).get("CONFIG_CUSTOMIZED")
         if switch and switch.value is not None and switch.value.lower() == "no":
             return False
         if any(variable.where.startswith(self.path + ":") for variable in self.conf.lost):
-            return bool(MENTION.search(self.text))  # what stands behind the mistake was not read
-        return any(MENTION.match(name + "=") for name in self.conf.of(self.path))
+            return bool(pattern.search(self.text))  # what stands behind the mistake was not read
+        return any(pattern.match(name + "=") for name in self.conf.of(self.path))
 
     def interfaces(self) -> List[Interface]:
         variable = self.read("NETIF")
@@ -164,6 +173,19 @@ class _Builder(Reader):
                     sizes[0] if sizes else 0, mtu.where if mtu else "")
         return veth._replace(gateways=self.gateways(veth, index),
                              routes=routes.of_veth(self, interface, index, veth.all_addresses))
+
+    def allow(self, interface: Interface, index: int, custom: bool) -> Optional[Tuple[Union[Address, Mac], ...]]:
+        """What else the veth may use where it is filtered, None where it is not.
+
+        Whether a stock one is, its own conf says alone.
+        """
+        switch = self.single("ANTISPOOF", interface, index, "yes or no")
+        if switch and not custom and not switch.where.startswith(self.path + ":"):
+            switch = None
+        chosen = self.each(switch, lambda word, _: values.choice(word, "yes", "no"))
+        allow = tuple(self.each(self.lookup("VETH_ALLOW", interface, index), values.allowed))
+        default = self.node.antispoof if custom else "no"
+        return allow if (chosen[0] if chosen else default) == "yes" else None
 
     def ct0(self, interface: Interface, index: int) -> Optional[Tuple[Address, ...]]:
         variable = self.lookup("CT0_IP", interface, index)

@@ -23,6 +23,7 @@ class NodeConf(NamedTuple):
     ct_exec: str = "auto"  # auto | netns | vzctl
     bridge_tool: str = "auto"  # auto | ip | brctl
     else_script: str = ""  # EXTERNAL_SCRIPT of containers without our variables; "": as stock
+    antispoof: str = "no"  # of containers with our variables that do not say: yes | no
     mistakes: Tuple[Mistake, ...] = ()  # in the file's form and in [node], which every container depends on
     bridges: Tuple[Bridge, ...] = ()
     networks: Tuple[Network, ...] = ()
@@ -48,6 +49,7 @@ SETTINGS: Dict[str, ini.Check] = {
     "on_error": lambda text, where: values.choice(text, "fail", "warn"),
     "bridge_tool": lambda text, where: values.choice(text, "auto", "ip", "brctl"),
     "else_script": _program,
+    "antispoof": lambda text, where: values.choice(text, "yes", "no"),
     "ct_exec": lambda text, where: values.choice(text, "auto", "netns", "vzctl"),
 }
 

@@ -5,7 +5,7 @@ from vzhooks.inside import Inside
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Optional
+    from typing import List, Optional, Sequence
 
 
 def is_bridge(name: str) -> bool:
@@ -75,6 +75,25 @@ def announce(frame: bytes, bridge: str, port: str, timeout: float) -> None:
     result = process.run(["ovs-ofctl", "packet-out", bridge, ofport, "NORMAL", frame.hex()], timeout=timeout)
     if result.status != 0:
         raise OSError("ovs-ofctl packet-out: %s" % " ".join(result.errors.split()))
+
+
+def change_flows(commands: "Sequence[Command]", timeout: float) -> "Optional[Failure]":
+    """Carry out lines `ovs-ofctl add-flow|del-flows BRIDGE FLOW`: neighbours for one bridge are one transaction."""
+    rest = list(commands)
+    while rest:
+        bridge = rest[0].text.split()[2]
+        count = [command.text.split()[2] == bridge for command in rest + [Command("", "- - /", False, "")]].index(False)
+        text = "".join("%s %s\n" % ("add" if words[1] == "add-flow" else "delete", words[3])
+                       for words in (command.text.split() for command in rest[:count]))
+        try:
+            result = process.run(["ovs-ofctl", "--bundle", "add-flows", bridge, "-"], text, timeout)
+        except process.MissingCommand as error:
+            return Failure(len(commands) - len(rest), str(error))
+        if result.status != 0:
+            said = " ".join((result.errors or result.output).split()) or result.ended
+            return Failure(len(commands) - len(rest), said, result.status is None)
+        rest = rest[count:]
+    return None
 
 
 def _port(command: Command) -> "Optional[str]":

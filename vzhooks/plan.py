@@ -6,8 +6,10 @@
 
 The first word says where a command runs: `host` on the node, `ct` inside the container, `node` on the node for
 something that containers share (never undone by a stop, only by `vzhook node down`), `once` an action that leaves no
-state.  `undo` takes back the line above it.  `-` before the first word: a failure is no failure.  A `#` line names the
-conf line behind the lines that follow it.  The same text is printed, cached, journalled, undone and checked.
+state.  `undo` takes back the line above it.  `-` before the first word: a failure is no failure.  `!` before it:
+nothing goes on without this line, whatever on_error says; `!undo`: what it takes away protects, so it goes last, when
+the lines of a new plan are done, and a failure is no failure.  A `#` line names the conf line behind those that follow
+it.  The same text is printed, cached, journalled, undone and checked.
 """
 from vzhooks.errors import Expected
 
@@ -25,25 +27,27 @@ class PlanError(Expected):
 class Undo:
     """What takes a line back."""
 
-    __slots__ = ("command", "may_fail")
+    __slots__ = ("command", "may_fail", "late")
 
-    def __init__(self, command: str, may_fail: bool) -> None:
+    def __init__(self, command: str, may_fail: bool, late: bool = False) -> None:
         self.command = command
         self.may_fail = may_fail
+        self.late = late
 
 
 class Line:
     """One command: where it runs, its text, what undoes it, and the conf line behind it (FILE:LINE or "")."""
 
-    __slots__ = ("place", "command", "may_fail", "undo", "origin")
+    __slots__ = ("place", "command", "may_fail", "undo", "origin", "vital")
 
     def __init__(self, place: str, command: str, may_fail: bool = False, undo: "Optional[Undo]" = None,
-                 origin: str = "") -> None:
+                 origin: str = "", vital: bool = False) -> None:
         self.place = place
         self.command = command
         self.may_fail = may_fail
         self.undo = undo
         self.origin = origin
+        self.vital = vital
 
     @property
     def key(self) -> "Tuple[str, str]":
@@ -65,8 +69,8 @@ def parse(text: str, source: str) -> "List[Line]":
         if row.startswith("#"):
             origin = row[1:].strip()
             continue
-        may_fail = row.startswith("-")
-        place, _, command = row[may_fail:].partition(" ")
+        may_fail, vital = row[0] == "-", row[0] == "!"
+        place, _, command = row[may_fail or vital:].partition(" ")
         command = command.strip()
         if not command or place not in PLACES and place != "undo":
             raise PlanError("%s:%d: %s; a line 'host|ct|node|once|undo COMMAND' is wanted" % (source, number, row[:80]))
@@ -74,12 +78,12 @@ def parse(text: str, source: str) -> "List[Line]":
         if inside and not command.startswith("ip "):
             raise PlanError("%s:%d: %s; inside a container only 'ip' is run" % (source, number, row[:80]))
         if place != "undo":
-            lines.append(Line(place, command, may_fail, None, origin))
+            lines.append(Line(place, command, may_fail, None, origin, vital))
         elif not lines or lines[-1].undo or lines[-1].place == "once":
             raise PlanError("%s:%d: %s; one 'undo' below a host, ct or node line is wanted"
                             % (source, number, row[:80]))
         else:
-            lines[-1].undo = Undo(command, may_fail)
+            lines[-1].undo = Undo(command, may_fail or vital, vital)
     return lines
 
 
@@ -91,14 +95,14 @@ def text(lines: "Sequence[Line]") -> str:
         if line.origin != origin:
             origin = line.origin
             rows.append("# " + origin)
-        rows.append(_row(line.place, line.command, line.may_fail))
+        rows.append(_row("!" if line.vital else "-" if line.may_fail else "", line.place, line.command))
         if line.undo:
-            rows.append(_row("undo", line.undo.command, line.undo.may_fail))
+            rows.append(_row("!" if line.undo.late else "-" if line.undo.may_fail else "", "undo", line.undo.command))
     return "\n".join(rows + [""])
 
 
-def _row(word: str, command: str, may_fail: bool) -> str:
-    return "%-5s %s" % (("-" if may_fail else "") + word, command)
+def _row(mark: str, word: str, command: str) -> str:
+    return "%-5s %s" % (mark + word, command)
 
 
 def merged(new: "Sequence[Line]", old: "Sequence[Line]",
@@ -113,5 +117,5 @@ def merged(new: "Sequence[Line]", old: "Sequence[Line]",
     for line in new:
         before = known.pop(line.key, None)
         undo = before.undo if same_device and before and before.undo else line.undo
-        lines.append(Line(line.place, line.command, line.may_fail, undo, line.origin))
+        lines.append(Line(line.place, line.command, line.may_fail, undo, line.origin, line.vital))
     return lines, [line for line in old if line.key in known]

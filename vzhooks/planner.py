@@ -1,7 +1,7 @@
 """From the conf files to the plan of each device: reads, models, looks at the node, renders.  Slow, needs libraries."""
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from vzhooks import inputs, journal, kernel, ovs, plan, render
+from vzhooks import antispoof, facts, inputs, journal, kernel, ovs, paths, plan, render
 from vzhooks.cache import VALIDATED, Ready
 from vzhooks.call import Call
 from vzhooks.errors import ConfigError, Expected
@@ -10,7 +10,7 @@ from vzhooks.mistakes import Mistake
 from vzhooks.model import Container, Veth, container
 from vzhooks.netif import Interface
 from vzhooks.network import Network, network_of, offload_words
-from vzhooks.node import share
+from vzhooks.node import backend, share
 from vzhooks.node.planner import in_order
 from vzhooks.nodeconf import NodeConf
 from vzhooks.view import Attachment, bridge_mistake, view
@@ -46,7 +46,9 @@ def plans(veid: str, call: Call) -> List[Planned]:
     """
     files, found = read(veid)
     if files.node.else_script and not found.custom and call.action != "run":
-        ready = _ready(call.device, [], list(found.doubts), files.node)
+        _refuse_mistakes(found, [], Facts())
+        lines = _lines_of_filter(veid, found, call, files.node)
+        ready = _ready(call.device, lines, list(found.doubts), files.node)
         ready.else_script = files.node.else_script
         return [Planned(ready, files.files, {}, False)]
     said: List[Mistake] = []
@@ -73,7 +75,7 @@ def plans(veid: str, call: Call) -> List[Planned]:
     for veth in wanted:
         facts, doubts = Facts(), list(found.doubts) + said
         network = networks[veth.interface.ifname]
-        lines = _lines(veid, found, veth, network, files.node, facts, doubts)
+        lines = _lines(veid, found, veth, network, files.node, facts, doubts, call.action == "run")
         live = bool(unnamed) or not veth.interface.mac or veth.interface not in named
         result.append(Planned(_ready(veth.interface.host_ifname, lines, doubts, files.node),
                               dict(files.files, **dict(network.inputs)), facts.read, live))
@@ -106,13 +108,14 @@ def else_script(veid: str) -> str:
 
 
 def leftovers(veid: str) -> List[plan.Line]:
-    """Without a journal: what may be removed, which is our own routes to this container's addresses and ports of its
-    devices alone.
+    """Without a journal: what may be removed, which is our own routes to this container's addresses, ports of its
+    devices, and their filters alone.
     """
     found = read(veid)[1]
-    if not found.custom:
+    if not found.custom and all(veth.allow is None for veth in found.veths):
         return []
-    lines = []
+    lines = [plan.Line("host", "", False, plan.Undo(command, True), veth.interface.where) for veth in found.veths
+             if veth.interface.host_ifname for command in antispoof.leftovers(veid, veth.interface.host_ifname)]
     addresses = {address.ip: address for veth in found.veths for address in veth.all_addresses}
     held = journal.routes()
     for route in kernel.routes() if addresses else []:
@@ -134,8 +137,42 @@ def _refuse_mistakes(found: Container, veths: List[Veth], facts: Facts) -> None:
         raise ConfigError([str(mistake) for mistake in in_order(mistakes)])
 
 
+def _lines_of_filter(veid: str, found: Container, call: Call, node: NodeConf) -> List[plan.Line]:
+    """What is filtered though another script sets the network up (else_script)."""
+    lines: List[plan.Line] = []
+    for veth in found.veths:
+        guard = _guard(veid, veth, "", "", node, False) if veth.interface.host_ifname == call.device else None
+        lines += render.render("antispoof", veid=veid, guard=guard) if guard else []
+    return lines
+
+
+def _guard(veid: str, veth: Veth, mac: str, tool: str, node: NodeConf, running: bool) -> Optional[antispoof.Guard]:
+    """What filters a veth that joins its bridge by TOOL, None where nothing does.  Raise Expected."""
+    if veth.allow is None:
+        return None
+    device, bridge = veth.interface.host_ifname, veth.bridge
+    if not mac and not veth.interface.mac:
+        link = kernel.peer_of(veid, device)
+        mac = link.mac if link else ""
+    on_ovs = tool == "ovs" and bool(bridge)
+    take_down = on_ovs and running and facts.is_up(device) and ovs.bridge_of(device) != bridge
+    return antispoof.guard(veth, mac or veth.interface.mac, "ovs" if on_ovs else backend.choose(node), bridge,
+                           take_down)
+
+
 def _lines(veid: str, found: Container, veth: Veth, network: Network, node: NodeConf, facts: Facts,
-           doubts: List[Mistake]) -> List[plan.Line]:
+           doubts: List[Mistake], running: bool) -> List[plan.Line]:
+    guard = _guard(veid, veth, "", "ovs" if network.vport else _tool(veth, node, facts), node, running)
+    lines = _lines_of(veid, found, veth, network, node, facts, doubts, guard)
+    if guard and not any(line.vital for line in lines):
+        raise render.TemplateError("a template of %s leaves out antispoof.j2, so that %s would not be filtered; "
+                                   "'include \"antispoof.j2\"' as in the shipped one is wanted"
+                                   % (paths.templates(), veth.interface.host_ifname))
+    return lines
+
+
+def _lines_of(veid: str, found: Container, veth: Veth, network: Network, node: NodeConf, facts: Facts,
+              doubts: List[Mistake], guard: Optional[antispoof.Guard]) -> List[plan.Line]:
     interface = veth.interface
     device = interface.host_ifname
     tool = _tool(veth, node, facts)
@@ -150,12 +187,12 @@ def _lines(veid: str, found: Container, veth: Veth, network: Network, node: Node
         if not seen.mac:
             link = kernel.peer_of(veid, device)
             seen = seen._replace(mac=link.mac if link else "")
-        return render.render("veth", veid=veid, veth=seen) + share.ingress(veid, found, veth, node)
+        return render.render("veth", veid=veid, veth=seen, guard=guard) + share.ingress(veid, found, veth, node)
     if veth.bridge and not facts.get("kind", veth.bridge):
         doubts.append(Mistake(veth.bridge_where, "bridge %s, which this node has not" % veth.bridge,
                               "the name of a bridge of this node is wanted"))
     # The stock script of the legacy generation is not stopped by a bridge that is not there.
-    return render.render("stock", veid=veid, veth=dict(
+    return render.render("stock", veid=veid, guard=guard, veth=dict(
         attachment._asdict(), device=device, where=interface.where, bridge=veth.bridge,
         dash="" if interface.modern else "-"))
 

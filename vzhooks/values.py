@@ -1,5 +1,5 @@
 """The values that reach a template: addresses, MACs, interface names.  All strict; ValueError says what is wanted."""
-from typing import NamedTuple, Optional
+from typing import NamedTuple, Optional, Union
 
 import netaddr
 from netaddr import INET_PTON, AddrFormatError
@@ -80,6 +80,25 @@ def network(text: str, where: str) -> Address:
 def network_of(one: Address) -> Address:
     """The network that an interface's address is in."""
     return one._replace(ip=str(netaddr.IPNetwork(str(one)).network))
+
+
+class Mac(NamedTuple):
+    """A station's MAC and where it was set."""
+
+    mac: str
+    where: str
+
+
+def allowed(text: str, where: str) -> Union[Address, Mac]:
+    """A word of VETH_ALLOW: an address, a network, or a MAC.  Raise ValueError."""
+    if text.count(":") == 5 and "::" not in text and "/" not in text:
+        return Mac(names.mac(text), where)
+    ip, slash, prefix = text.partition("/")
+    try:
+        width = 32 if _strict(ip, "").version == 4 else 128
+    except ValueError:
+        raise ValueError("an IPv4 or IPv6 address, a network NETWORK/PREFIX or a MAC is wanted") from None
+    return network(text, where) if slash and prefix != str(width) else address(text, where)
 
 
 def overlap(one: Address, other: Address) -> bool:

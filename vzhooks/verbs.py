@@ -29,11 +29,8 @@ def run(lines: "List[List[str]]", timeout: float) -> "Optional[Failure]":
     """Carry lines of one verb out, each as its words; return the first failure."""
     verb = lines[0][0]
     if verb == "announce":
-        try:
-            with announcement.Sender() as sender:
-                return _each(lines, lambda words: _announce(words, sender, timeout))
-        except OSError as error:
-            return Failure(0, str(error))
+        failed = announcement.announce(lines, timeout)
+        return Failure(*failed) if failed else None
     if verb == "sysctl":
         return _each(lines, lambda words: _sysctl(words[1]))
     from vzhooks import claims  # few containers have such addresses
@@ -58,14 +55,3 @@ def _sysctl(setting: str) -> None:
             file.write(value)
     except OSError as error:
         raise Expected("%s: %s" % (path, error.strerror)) from None
-
-
-def _announce(words: "List[str]", sender: announcement.Sender, timeout: float) -> None:
-    if len(words) == 6 and words[2::2] == ["lladdr", "dev"]:
-        sender.send(words[1], words[3], words[5])
-    elif len(words) == 8 and words[2::2] == ["lladdr", "dev", "port"]:
-        from vzhooks import ovs
-
-        ovs.announce(announcement.frame_for(words[1], words[3]), words[5], words[7], timeout)
-    else:
-        raise ValueError("'announce ADDRESS lladdr MAC dev DEVICE [port DEVICE]' is wanted")

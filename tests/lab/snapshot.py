@@ -66,7 +66,7 @@ def diff(before: str, after: str) -> str:
 
 def _settled(title: str, lines: List[str]) -> List[str]:
     if title == 'nftables':
-        return [COUNTERS.sub(lambda found: found.group(1) or '', line) for line in lines]
+        return [COUNTERS.sub(lambda found: found.group(1) or '', line) for line in _without_idle_table(lines)]
     if title == 'sysctls':
         return _sysctls(lines)
     if title == 'links':
@@ -78,6 +78,16 @@ def _settled(title: str, lines: List[str]) -> List[str]:
     if title.startswith('rules'):  # two of one preference apply in their order
         return [_squeeze(line) for line in lines]
     return sorted(_squeeze(line) for line in lines if not AFTER_DAD.match(line))
+
+
+def _without_idle_table(lines: List[str]) -> List[str]:
+    """Without the table that all filtered containers share, which stays for the next one, as long as it has nobody's element."""
+    if 'table netdev vzhooks_antispoof {' not in lines:
+        return lines
+    first = lines.index('table netdev vzhooks_antispoof {')
+    last = lines.index('}', first)
+    idle = not any('elements = ' in line or 'hook ingress' in line for line in lines[first:last])
+    return lines[:first] + lines[last + 1:] if idle else lines
 
 
 def _squeeze(line: str) -> str:

@@ -49,10 +49,10 @@ def test_without_networks_nothing_is_asked_of_addresses(linted):
 
 
 def test_mistakes_and_doubts_come_together(linted):
-    mistakes, doubts = linted("IP_ADDRESS=10.0.0.5\nNETIF='ifname=eth0'\nBRIDGEDEV=br7\nVETH_MTU=1\nANTISPOOF=yes\n")
+    mistakes, doubts = linted("IP_ADDRESS=10.0.0.5\nNETIF='ifname=eth0'\nBRIDGEDEV=br7\nVETH_MTU=1\nANNOUNCE=yes\n")
     assert mistakes == ["138.conf:3: bridge br7, which this node has not; the name of a bridge of this node is wanted",
                         "138.conf:4: VETH_MTU: '1'; a number from 68 to 65535 is wanted"]
-    assert doubts == [NO_NETWORK % "10.0.0.5", "138.conf:5: ANTISPOOF, which this version does not know yet; nothing comes "
+    assert doubts == [NO_NETWORK % "10.0.0.5", "138.conf:5: ANNOUNCE, which this version does not know yet; nothing comes "
                       "of it"]
 
 

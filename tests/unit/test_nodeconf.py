@@ -64,11 +64,12 @@ def test_all_mistakes_come_at_once():
 def test_the_shipped_file_is_right_and_has_every_setting_with_its_default():
     with open(SHIPPED, encoding="utf-8") as file:
         text = file.read()
-    assert read(text) == (nodeconf.NodeConf(), [])
+    assert read(text) == (nodeconf.NodeConf(antispoof="yes"), [])
     uncommented = re.sub(r"(?m)^#(?! |$)", "", text)
     found, mistakes = read(uncommented.replace("/usr/sbin/vznetaddbr", sys.executable))
     assert (mistakes, found.node_mistakes, found.else_script) == ([], (), sys.executable)
-    assert found._replace(else_script="", bridges=(), networks=(), floating=floating.Settings()) == nodeconf.NodeConf()
+    assert found._replace(else_script="", bridges=(), networks=(), floating=floating.Settings()) == nodeconf.NodeConf(
+        antispoof="yes")
     for made, settings, example in ((found.floating, floating.SETTINGS, ("where", "wheres", "uplinks", "snat")),
                                     (found.bridges[0], bridge.SETTINGS, ("name", "where", "wheres", "ports", "address",
                                                                          "gateway", "mtu", "mac")),
@@ -83,7 +84,7 @@ def test_the_shipped_file_is_right_and_has_every_setting_with_its_default():
 def test_every_setting_stands_in_the_shipped_file():
     with open(SHIPPED) as file:
         text = file.read()
-    assert [name for name in nodeconf.SETTINGS if "\n#%s = " % name not in text] == []
+    assert [name for name in nodeconf.SETTINGS if "\n#%s = " % name not in text and "\n%s = " % name not in text] == []
 
 
 @given(text=st.one_of(st.text(), st.lists(st.sampled_from(

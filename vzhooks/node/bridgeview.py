@@ -138,7 +138,7 @@ def _port(bridge: Bridge, name: str, state: Live) -> Port:
     # The last one first: with a network's first address the kernel takes its others, and it is to come back first.
     leaving = sorted(bridge.address, reverse=True,
                      key=lambda address: has.index(str(address)) if str(address) in has else -1)
-    return Port(name, mtu if mtu != str(bridge.mtu) else "", facts.up(name) == "no", tuple(leaving),
+    return Port(name, mtu if mtu != str(bridge.mtu) else "", not facts.is_up(name), tuple(leaving),
                 tuple(address for address in leaving if str(address) in has or (address.family == 6) in lost))
 
 
@@ -177,7 +177,7 @@ def _before(bridge: Bridge, mac: str) -> Before:
     stp, delay = facts.file(path + "bridge/stp_state"), facts.file(path + "bridge/forward_delay")
     return Before(now if now != mac else "", stp if stp != str(int(bridge.stp)) else "",
                   delay if delay != str(100 * delay_of(bridge)) else "",
-                  mtu if mtu != str(bridge.mtu) else "", facts.up(bridge.name) == "no")
+                  mtu if mtu != str(bridge.mtu) else "", not facts.is_up(bridge.name))
 
 
 def conflicts(bridge: Bridge, state: Live) -> List[Mistake]:

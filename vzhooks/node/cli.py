@@ -71,9 +71,10 @@ def up(options: Options) -> None:
 
     _perform(change, options)
     if not options.dry_run:
-        lost = status.lost_elements()
-        apply.Job("node", "", say, show, found.timeout).carry_out(lost, [])
+        left = _bring_back(found.timeout)
         tablenames.write(found.networks)
+        if left:
+            sys.exit(1)
 
 
 @node.command()
@@ -140,6 +141,24 @@ def export_(kind: Optional[str], directory: str, replace: bool, undo: bool) -> N
     files = export.files(kind, found, macs, export.tree(directory), kernel.rules_have_protocol())
     saved.write(files, directory, replace, click.echo)
     click.echo("files: %d" % len(files))
+
+
+def _bring_back(timeout: float) -> int:
+    """Put back what containers have lost, all at once, or else each line by itself; return how many could not be."""
+    lost = status.lost_elements()
+    job = apply.Job("node", "", say, show, timeout)
+    try:
+        job.carry_out(lost, [])
+        return 0
+    except Expected:
+        failed = 0
+    for line in lost:
+        try:
+            job.carry_out([line], [])
+        except Expected as error:
+            say(str(error))
+            failed += 1
+    return failed
 
 
 def _say_all(doubts: List[Mistake]) -> None:

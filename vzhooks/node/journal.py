@@ -4,12 +4,14 @@ And, while a change waits for `vzhook node confirm`, what it consists of.
 """
 import os
 
-from vzhooks import journal, paths, plan, store
+from vzhooks import facts, journal, paths, plan, store
 from vzhooks.errors import Expected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import List, Optional, Sequence, Tuple
+ELEMENTS = ("nft ", "iptables ", "ip6tables ", "ebtables ", "ovs-ofctl ")  # of several containers in one place
+
 
 class Pending:
     """A change that goes back by itself: what it undoes and does, the journal before it, and who waits until when."""
@@ -36,9 +38,10 @@ def read() -> "List[plan.Line]":
 
 
 def elements() -> "List[plan.Line]":
-    """What containers have put into sets, maps and chains that they share."""
-    return [line for veid in journal.containers() for device in journal.devices(veid) for line in _of(veid, device)
-            if line.place == "host" and (line.command.startswith("nft add element ") or "VZHOOKS-" in line.command)]
+    """What containers have put into sets, maps, chains and flows that they share."""
+    return [line for veid in journal.containers() for device in journal.devices(veid)
+            if device == journal.BEFORE_START or facts.kind(device)
+            for line in _of(veid, device) if line.place == "host" and line.command.startswith(ELEMENTS)]
 
 
 def _of(veid: str, device: str) -> "List[plan.Line]":

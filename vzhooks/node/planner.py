@@ -41,6 +41,7 @@ def node_plan(found: NodeConf) -> NodePlan:
         taken += moves(bridge, state)
     marked = needs_marks(found.networks) or any("ingress" in line.command.lower() for line in journal.elements())
     lines += marks(found) if marked else []
+    lines += antispoof() if any("vzhooks_antispoof" in line.command for line in journal.read()) else []
     for network in found.networks:
         if is_up(network, found):
             lines += network_lines(network, marked)
@@ -104,6 +105,11 @@ def needs_marks(networks: Sequence[Network]) -> bool:
 def marks(found: NodeConf) -> List[plan.Line]:
     """The lines that mark packets of routed veths."""
     return render.render("marks", backend=backend.choose(found))
+
+
+def antispoof() -> List[plan.Line]:
+    """The table of what filtered containers may send, for nft."""
+    return render.render("antispoof_node")
 
 
 def _with_moved(lines: List[plan.Line], bridges: Sequence[Bridge]) -> List[plan.Line]:
@@ -170,7 +176,7 @@ def missing(network: Network, found: NodeConf) -> List[Mistake]:
 
 def is_up(network: Network, found: NodeConf) -> bool:
     """Whether routes over the network's interface can be made, now or when `up` has made its bridge."""
-    return facts.up(network.dev) == "yes" or any(bridge.name == network.dev for bridge in found.bridges)
+    return facts.is_up(network.dev) or any(bridge.name == network.dev for bridge in found.bridges)
 
 
 def down(network: Network) -> Mistake:

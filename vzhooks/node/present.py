@@ -159,7 +159,7 @@ def _link(words: "List[str]") -> "Optional[bool]":
         pairs = zip(rest[2::2], rest[3::2])
         return all(facts.file("/sys/class/net/%s/bridge/%s" % (device, key)) == value for key, value in pairs)
     if rest in (["up"], ["down"]):
-        return facts.kind(device) != "" and facts.up(device) == ("yes" if rest == ["up"] else "no")
+        return facts.kind(device) != "" and facts.is_up(device) == (rest == ["up"])
     if rest == ["nomaster"]:
         return facts.master(device) == ""
     readers: Dict[str, Callable[[str], str]] = {

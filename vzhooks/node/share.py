@@ -32,6 +32,8 @@ def needed(node: NodeConf, found: Container, facts: Facts) -> Needed:
     marked = bool(routed) or bool(networks) and planner.needs_marks(node.networks)
     lines += planner.marks(node) if marked else []
     state = bridgeview.live() if networks else None
+    if any(veth.allow is not None for veth in found.veths) and backend.choose(node) == "nft":
+        lines += planner.antispoof()
     for network in networks:
         strange = planner.strangers(network, state) if state else []
         if strange:

@@ -83,7 +83,7 @@ def forgotten(gone: Sequence[plan.Line]) -> List[str]:
 
 
 def lost_elements() -> List[plan.Line]:
-    """What containers have put into sets and chains that they share, and a foreign flush has taken away."""
+    """What containers have put into sets, chains and flows that they share, and a foreign flush has taken away."""
     present = Present([])
     return [line for line in journal.elements() if present.holds(line.command) is False]
 

@@ -22,6 +22,11 @@ class Tools:
             return self._ovs(command)
         if words[0] == "nft":
             return self._nft(command)
+        if words[0] == "ebtables":
+            return self._ebtables(words)
+        if words[:2] == ["ovs-ofctl", "add-flow"]:
+            cookie = words[3].partition(",")[0]
+            return cookie + "," in (self._ask("ovs-ofctl", "dump-flows", words[2], cookie + "/-1") or "")
         return self._iptables(words) if words[0] in ("iptables", "ip6tables") else None
 
     def _ask(self, *argv: str) -> "Optional[str]":
@@ -69,6 +74,16 @@ class Tools:
         if not rule or not mark:
             return None
         return mark + comment in (self._ask("nft", "list", "chain", *rest.split()[:3]) or "")
+
+    def _ebtables(self, words: "List[str]") -> "Optional[bool]":
+        """A line of a chain is there when the chain is jumped to, since then it is whole (antispoof_ebtables.j2)."""
+        if not {"-N", "-A", "-I"} & set(words):
+            return None
+        table = words[words.index("-t") + 1]
+        chain = words[words.index("-j") + 1] if "-I" in words else words[words.index("-t") + 3]
+        listing = self._ask("ebtables", "--concurrent", "-t", table, "-L",
+                            "INPUT" if table == "filter" else "PREROUTING") or ""
+        return any(row.endswith("-j " + chain) for row in map(str.strip, listing.splitlines()))
 
     def _iptables(self, words: "List[str]") -> "Optional[bool]":
         argv = list(words)
