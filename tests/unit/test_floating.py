@@ -319,6 +319,12 @@ undo  ip neigh del proxy %s dev %s
         ("2001:db8:99::1", "vmbr1")]) + ANNOUNCE
 
 
+def test_proxy_arp_of_a_veth_that_is_not_there_before_the_start(own_lines):
+    """Its address is routed to the veth itself, which vzctl makes later."""
+    text = own_lines("BRIDGEDEV=\nVETH_IP_ADDRESS=10.17.64.5\nFLOATING_IP=200.200.100.50\n", "backend = nft\nanswer = proxy\n")[0]
+    assert "host  ip route add 200.200.100.50 dev lo proto 118\n" in text and "veth101.0" not in text
+
+
 @pytest.mark.parametrize("snat, rule", [("masquerade", "-j MASQUERADE"), ("192.168.1.77", "-j SNAT --to-source 192.168.1.77")])
 def test_who_asks_leaves_by_the_node_s_address(own_lines, snat, rule):
     conf = "VETH_IP_ADDRESS='10.17.64.5 fd17::5'\nSNAT=yes\n"
