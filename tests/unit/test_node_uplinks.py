@@ -294,12 +294,15 @@ def test_the_back_end_is_that_of_the_others(conf, node):
     assert str(caught.value) == "iptables is not there, and must mark and translate packets; install iptables"
 
 
-def test_an_edited_table_of_nft_is_replaced_and_never_gone_in_between(lines):
+def test_an_edited_table_of_nft_is_replaced_and_never_gone_in_between(lines, node):
     """Undoing the old transaction would take every container's elements along."""
     from vzhooks.node import change, journal
 
     with journal.lock():
-        journal.write(lines("[floating]\nuplinks = vmbr0\nbackend = nft\n"))
+        old = lines("[floating]\nuplinks = vmbr0\nbackend = nft\n")
+        journal.write(old)
+        here = LISTED % sign(old)
+        node.others["nft list chains"] = (0, here + here.replace("table ip ", "table ip6 "))
         made = change.Change(lines("[floating]\nuplinks = vmbr0\nbackend = nft\nsnat = masquerade\n"), print)
     assert [line.command for line in made.gone if line.command.startswith("nft ")] == []
     assert len([line for line in made.new if line.command.startswith("nft ")]) == 2
