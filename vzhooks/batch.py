@@ -42,16 +42,22 @@ class Command:
 
 
 def split(commands: "Sequence[Command]", forced: bool = False) -> "List[List[Command]]":
-    """Neighbours of one tool together; in a transaction, one that may fail is alone, unless run_forced() runs it."""
+    """Neighbours of one tool together.  In a transaction nothing that may fail is with what may not, and on Open vSwitch
+    alone, unless run_forced() runs it.
+    """
     batches: List[List[Command]] = []
     for command in commands:
         last = batches[-1][-1] if batches else None
-        if last and last.tool == command.tool and (forced or not (command.tool in WHOLE
-                                                                  and (last.may_fail or command.may_fail))):
+        if last and last.tool == command.tool and (forced or _together(last, command)):
             batches[-1].append(command)
         else:
             batches.append([command])
     return batches
+
+
+def _together(last: Command, command: Command) -> bool:
+    return command.tool not in WHOLE or last.may_fail == command.may_fail and not (
+        command.may_fail and command.tool == "ovs-vsctl")
 
 
 def run(commands: "Sequence[Command]", inside: Inside, timeout: float,
@@ -200,7 +206,13 @@ def _run_nft(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "
     # A part a line, so that nft's errors show that part.  Behind ` ;` in braces goes on what stands before it.
     text = "".join(command.text[len("nft "):].replace("; ", "\n").replace(" \n", " ; ") + "\n" for command in commands)
     result = _process(["nft", "-f", "-"], text, timeout)
-    return None if result.status == 0 else Failure(0, _said(result))
+    if result.status == 0 or len(commands) == 1 or not commands[0].may_fail:
+        return None if result.status == 0 else Failure(0, _said(result))
+    for index, command in enumerate(commands):  # none was done; which of them cannot be is not for us to guess
+        failure = _run_nft([command], inside, timeout)
+        if failure:
+            return Failure(index, failure.message)
+    return None
 
 
 def _run_ovs(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":

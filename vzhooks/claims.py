@@ -8,7 +8,7 @@ Hot path, of the containers that have such addresses.
 """
 import os
 
-from vzhooks import journal, paths, process, store
+from vzhooks import journal, names, paths, process, store
 from vzhooks.errors import Expected
 
 TYPE_CHECKING = False
@@ -59,6 +59,8 @@ def _holder(path: str) -> str:
 
 
 def _holds(veid: str, address: str) -> bool:
+    if not names.is_veid(veid):
+        return False  # half written, or none
     try:
         lines = journal.read(veid, journal.BEFORE_START)
     except Expected:
@@ -83,8 +85,9 @@ def release(address: str, veid: str, timeout: float) -> None:
 def forget(address: str, timeout: float) -> str:
     """Remove the entries of connections to a public address, and of those that left by it.  "" or why not."""
     family = "ipv6" if ":" in address else "ipv4"
-    for direction in ("-d", "-q"):  # as sent, and as answered
-        result = process.run(["conntrack", "-D", "-f", family, direction, address], timeout=timeout)
+    children = [process.Child(["conntrack", "-D", "-f", family, direction, address], "")
+                for direction in ("-d", "-q")]  # as sent, and as answered
+    for result in process.run_all(children, timeout):
         if result.status != 0 and "0 flow entries" not in result.errors:
             return " ".join(result.errors.split()) or result.ended
     return ""

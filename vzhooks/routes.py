@@ -25,11 +25,12 @@ def parse(text: str, where: str) -> Tuple[List[Route], List[Mistake]]:
     words = text.replace(",", " ").replace(";", " ").split()
     while words:
         destination = words.pop(0)
-        via = words[1] if words[:1] == ["via"] and len(words) > 1 else ""
+        cut_off = words == ["via"]
+        via = words[1] if words[:1] == ["via"] and not cut_off else ""
         if words[:1] == ["via"]:
             del words[:2]
         try:
-            if destination in ("via", "default"):
+            if destination in ("via", "default") or cut_off:
                 raise ValueError(WANTED + ("; VE_DEFAULT_GATEWAY is for the default route"
                                            if destination == "default" else ""))
             made = Route(_network(destination, where), values.plain_address(via, where) if via else None)
@@ -46,7 +47,10 @@ def parse(text: str, where: str) -> Tuple[List[Route], List[Mistake]]:
 
 def _network(text: str, where: str) -> Address:
     """A network, or a single address without a prefix."""
-    return values.network(text, where) if "/" in text else values.plain_address(text, where)
+    found = values.network(text, where) if "/" in text else values.plain_address(text, where)
+    if values.link_local(found):
+        raise ValueError("a network beyond the veth's own link is wanted, not a link-local one")
+    return found
 
 
 def of_veth(reader: Reader, interface: Interface, index: int, own: Sequence[Address]) -> Tuple[Route, ...]:

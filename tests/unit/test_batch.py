@@ -75,6 +75,7 @@ def forced(found, timeout=10.0):
                                                                          "ip d"]),
     ("host sysctl a=1\nhost sysctl b=1\nhost brctl x\nhost ip a", ["sysctl a=1|sysctl b=1", "brctl x", "ip a"]),
     ("host nft a\nhost nft b\n-host nft c\nhost nft d\nhost nft e", ["nft a|nft b", "nft c", "nft d|nft e"]),
+    ("-host nft a\n-host nft b\nhost nft c", ["nft a|nft b", "nft c"]),
     ("-host ovs-vsctl a\n-host ovs-vsctl b", ["ovs-vsctl a", "ovs-vsctl b"]),
     ("ct ip a\nct ip -6 rule b", ["ip a", "ip -6 rule b"])])
 def test_neighbours_of_one_tool_become_one_process(text, wanted):
@@ -146,6 +147,16 @@ def test_transactions_are_one_process_each(node):
     assert run(commands("ovs-vsctl add-port a b", "ovs-vsctl del-port c"), 5.0) == (0, "no")
     assert node.rows("calls") == ["nft -f -", "ovs-vsctl --timeout=5 -- add-port a b -- del-port c"]
     assert node.rows("done") == ["add element ip x { 'a' }", "delete element y"]
+
+
+def test_a_transaction_of_what_may_fail_is_done_one_by_one_when_it_fails(node):
+    """As after a foreign flush: what is still there must go all the same."""
+    node.put("nft", "#!/bin/sh\nset -- $(cat)\necho \"$@\" >>%s/calls\ncase $* in *bad*) echo no >&2; exit 1 ;; esac\n"
+             "echo \"$@\" >>%s/done\n" % ((node.directory,) * 2))
+    assert run(commands("nft a", "nft b", may_fail=True)) is None and node.rows("calls") == ["a b"]
+    assert forced(commands("nft c", "nft bad", "nft d", "nft e", may_fail=True)) == [("nft bad", "no")]
+    assert node.rows("done") == ["a b", "c", "d e"]
+    assert run(commands("nft f", "nft bad")) == (0, "no") and node.rows("done")[3:] == []  # all or nothing
 
 
 def test_any_other_command_is_a_process_of_its_own(node):

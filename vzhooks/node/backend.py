@@ -19,13 +19,14 @@ def choose(found: NodeConf) -> str:
             return program
         except process.MissingCommand:
             continue
-    raise Expected("%s is not there, and must mark and translate packets; install %s"
-                   % (("neither nft nor iptables", "nftables") if asked == "auto" else (asked, asked)))
+    raise Expected("%s there, and must mark and translate packets; install %s"
+                   % (("neither nft nor iptables is", "nftables") if asked == "auto" else (asked + " is not", asked)))
 
 
 def in_use() -> Tuple[bool, bool]:
     """Whether somebody else's rules are nft's, and whether some are those of legacy iptables."""
-    tables = [row for row in _listing("nft", "list", "tables") if "vzhooks" not in row]
+    # Not `list tables`, for which nft 1.0.6 reads every element of them.
+    tables = [row for row in _listing("nft", "list", "chains") if row.startswith("table ") and "vzhooks" not in row]
     legacy = any(_loaded(name) for name in ("ip_tables_names", "ip6_tables_names"))
     rows = _listing("iptables-legacy-save") or _listing("iptables-save") if legacy else []
     return bool(tables), any(row.startswith("-A ") and "vzhooks" not in row.lower() for row in rows)

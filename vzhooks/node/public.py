@@ -65,10 +65,10 @@ def _publics(node: NodeConf, found: Container, there: List[uplinks.Uplink]) -> L
 
 
 def _device_to(found: Container, one: Floating) -> str:
-    """The interface by which the node reaches the private address."""
+    """An interface that is not the uplink: usually the one by which the node reaches the private address."""
     for veth in found.veths:
         if one.private.ip in [address.ip for address in veth.all_addresses]:
-            return veth.bridge or veth.interface.host_ifname
+            return veth.bridge or "lo"  # the veth is not there before the start; any other than the uplink will do
     return "venet0"
 
 

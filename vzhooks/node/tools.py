@@ -3,7 +3,7 @@ from vzhooks import facts, process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Dict, List, Optional, Tuple
+    from typing import Dict, List, Optional, Set, Tuple
 
 
 class Tools:
@@ -64,11 +64,15 @@ class Tools:
         return (self._vsctl("--if-exists", "get", table, record, column) or "").strip('"') == value
 
     def _nft(self, command: str) -> "Optional[bool]":
-        """An element of a set; or a transaction whose last rule has a comment, with which everything is there."""
+        """An element of a set; or a transaction: its last rule's comment, or its last chain's name, stands for all."""
         if command.startswith("nft add element "):
             place, _, element = command[len("nft add element "):].partition(" { ")
             answer = self._ask("nft", "list", "map" if " : " in element else "set", *place.split())
             return answer is not None and element.rpartition(" }")[0] in _elements(answer)
+        words, last = command.split(), command.rpartition("; ")[2].split()
+        if words[1:3] == ["add", "table"] and last[:2] == ["add", "chain"]:
+            chains = self._chains()
+            return (words[3], words[4].rstrip(";"), "") in chains and tuple(last[2:]) in chains
         _, rule, rest = command.rpartition("add rule ")
         _, mark, comment = rest.partition(' comment "')
         if not rule or not mark:
@@ -84,6 +88,18 @@ class Tools:
         listing = self._ask("ebtables", "--concurrent", "-t", table, "-L",
                             "INPUT" if table == "filter" else "PREROUTING") or ""
         return any(row.endswith("-j " + chain) for row in map(str.strip, listing.splitlines()))
+
+    def _chains(self) -> "Set[Tuple[str, str, str]]":
+        """(family, table, chain) of all chains, and of their tables with ""; nft reads no elements for it."""
+        found = set()
+        family = table = ""
+        for words in map(str.split, (self._ask("nft", "list", "chains") or "").splitlines()):
+            if words[:1] == ["table"]:
+                family, table = words[1:3]
+                found.add((family, table, ""))
+            elif words[:1] == ["chain"]:
+                found.add((family, table, words[1]))
+        return found
 
     def _iptables(self, words: "List[str]") -> "Optional[bool]":
         argv = list(words)

@@ -104,7 +104,9 @@ def lines(found: NodeConf, state: Live) -> List[plan.Line]:
     if not there:
         return []
     settings = found.floating
-    sign = hashlib.sha256(repr((settings._replace(wheres={}, where=""), there)).encode()).hexdigest()[:12]
+    # Of what the transactions are made of; not of the lines of the file in which it stands.
+    content = settings._replace(wheres={}, where=""), [(uplink.dev, uplink.mark) for uplink in there]
+    sign = hashlib.sha256(repr(content).encode()).hexdigest()[:12]
     return render.render("uplinks", uplinks=there, settings=settings, backend=backend.choose(found),
                          sign=sign, others="0x%08x" % (0xffffffff ^ settings.mark_mask),
                          mask="0x%08x" % settings.mark_mask, snat=snat(settings.snat),
