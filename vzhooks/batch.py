@@ -42,8 +42,8 @@ class Command:
 
 
 def split(commands: "Sequence[Command]", forced: bool = False) -> "List[List[Command]]":
-    """Neighbours of one tool together.  In a transaction nothing that may fail is with what may not, and on Open vSwitch
-    alone, unless run_forced() runs it.
+    """Neighbours of one tool together.  In a transaction nothing that may fail is with what may not, and on Open
+    vSwitch alone, unless run_forced() runs it.
     """
     batches: List[List[Command]] = []
     for command in commands:
@@ -101,7 +101,7 @@ def run_forced(commands: "Sequence[Command]", inside: Inside, timeout: float) ->
             return failures
         # A line that it could not parse ended it without being named; to do again what is undone does no harm.
         rest = rest[failed[-1].index + 1:] if failed else rest
-    if commands[0].tool in WHOLE and len(rest) > 1:
+    if commands[0].tool in WHOLE and len(rest) > 1 and not (commands[0].tool == "nft" and commands[0].may_fail):
         failure = run(rest, inside, timeout)
         if failure and failure.unknown:
             return [(command, failure) for command in rest]

@@ -69,7 +69,7 @@ def read(section: ini.Section) -> Tuple[Settings, List[Mistake]]:
     found, mistakes = ini.values(section, SETTINGS)
     made = Settings(section.where, wheres={key: setting.where for key, setting in section.items()},
                     **found)  # type: ignore[arg-type]
-    most = made.mark_mask // (made.mark_mask & -made.mark_mask)
+    most = min(99, made.mark_mask // (made.mark_mask & -made.mark_mask))  # 99: preferences (node/network.py)
     if len(made.uplinks) > most:
         mistakes.append(Mistake(made.at("mark_mask"), "%d uplinks" % len(made.uplinks), "a mask with room for their "
                                 "numbers is wanted"))

@@ -83,5 +83,9 @@ def read(path: str, text: str) -> NodeConf:
         others += wrong
     more, doubts = network.across(networks)
     others += bridge.across(bridges) + more
+    uplinks: Floating = settings.get("floating", Floating())  # type: ignore[assignment]
+    others += [Mistake(one.at("table"), "table %d of [network %s] is that of an uplink (%s)"
+                       % (one.table, one.name, uplinks.at("tables")), "another number is wanted, or 'tables = ...'")
+               for one in networks if 0 <= one.table - uplinks.tables < len(uplinks.uplinks)]
     return NodeConf(mistakes=tuple(mistakes), bridges=tuple(bridges), networks=tuple(networks),
                     node_mistakes=tuple(others), doubts=tuple(doubts), **settings)  # type: ignore[arg-type]

@@ -190,9 +190,13 @@ def test_one_address_wanted_by_two_is_an_error_that_names_both(hn: Node) -> None
 
 
 def test_the_node_s_own_address_is_refused_and_a_foreign_gateway_is_doubted(hn: Node) -> None:
-    hn.conf(101, conf(101, A, 'FLOATING_IP="200.200.100.6"\n'))
-    assert hn.vzctl('start', 101, check=False).returncode == 79
-    assert [line for line in hn.syslog() if 'FLOATING_IP: 200.200.100.6 is an address of the node itself' in line]
+    hn.conf(102, conf(102, B))
+    hn.vzctl('start', 102)
+    for address, whose in (('200.200.100.6', 'an address of the node itself'), ('200.200.100.30', 'the gateway of vmbr1'),
+                           (B, 'routed to br0, which is another container')):
+        hn.conf(101, conf(101, A, 'FLOATING_IP="{}"\n'.format(address)))
+        assert hn.vzctl('start', 101, check=False).returncode == 79
+        assert [line for line in hn.syslog() if 'FLOATING_IP: {} is {}'.format(address, whose) in line]
     hn.conf(101, conf(101, A, 'FLOATING_IP="{}"\n'.format(PUBLIC)).replace('GATEWAY="10.17.64.1"', 'GATEWAY="10.17.64.254"'))
     hn.vzctl('start', 101)
     assert [line for line in hn.syslog() if 'the container answers by 10.17.64.254, which is not this node' in line]

@@ -25,11 +25,18 @@ class Public(NamedTuple):
 
 
 def mistakes(node: NodeConf, found: Container, state: Live) -> List[Mistake]:
-    """Floating addresses that are the node's own: translated, the node itself would be gone."""
-    own = {one.words[0].partition("/")[0] for one in state.addresses
-           if one.device not in node.floating.uplinks or not one.words[0].endswith(("/32", "/128"))}
-    return [Mistake(one.public.where, "FLOATING_IP: %s is an address of the node itself" % one.public.ip,
-                    "one that nobody has is wanted") for one in found.floating if one.public.ip in own]
+    """Floating addresses that are the node's own, a gateway's or another container's: those would be gone."""
+    whose = {one.words[0].partition("/")[0]: "an address of the node itself" for one in state.addresses
+             if one.device not in node.floating.uplinks or not one.words[0].endswith(("/32", "/128"))}
+    whose.update({gateway.ip: "the gateway of %s" % uplink.dev for uplink in uplinks.uplinks(node, state)
+                  for gateway in uplink.gateways})
+    own = {address.ip for address in found.addresses}
+    whose.update({route.words[0]: "routed to %s, which is another container's" % route.device for route in state.routes
+                  if route.words[0] not in own and route.words[0][:1].isalnum() and "/" not in route.words[0]
+                  and not route.value("table") and route.device and not route.value("via")
+                  and node.floating.answer != "proxy"})
+    return [Mistake(one.public.where, "FLOATING_IP: %s is %s" % (one.public.ip, whose[one.public.ip]),
+                    "one that nobody has is wanted") for one in found.floating if one.public.ip in whose]
 
 
 def lines(node: NodeConf, found: Container, state: Live, known: Facts) -> Tuple[List[plan.Line], List[Mistake]]:
