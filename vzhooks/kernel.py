@@ -89,10 +89,15 @@ def all_routes() -> List[OnDevice]:
     return found
 
 
+def older_than(major: int, minor: int) -> bool:
+    """Whether the kernel is older than MAJOR.MINOR; a distribution's backports are not known."""
+    release = os.uname().release.split(".")
+    return [int("0" + "".join(filter(str.isdigit, part))) for part in release[:2]] < [major, minor]
+
+
 def rules_have_protocol() -> bool:
     """Whether rules can say whose they are: kernel and iproute2 from 4.17 on."""
-    release = os.uname().release.split(".")
-    if [int("0" + "".join(filter(str.isdigit, part))) for part in release[:2]] < [4, 17]:
+    if older_than(4, 17):
         return False
     result = process.run(["ip", "rule", "help"])
     return "protocol" in result.output + result.errors

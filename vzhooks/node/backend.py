@@ -9,10 +9,14 @@ from vzhooks.nodeconf import NodeConf
 
 
 def choose(found: NodeConf) -> str:
-    """As asked; else what the node's other rules use, nft where there are none.  Raise Expected."""
+    """As asked; else what the node's other rules use, nft where there are none and the kernel is new enough.
+
+    Raise Expected.
+    """
     asked = found.floating.backend
     nft, legacy = in_use() if asked == "auto" else (False, False)
-    order = ("iptables", "nft") if legacy and not nft else ("nft", "iptables")
+    # Before 5.6 nft has no intervals within concatenations, which the filter needs (antispoof_node.j2).
+    order = ("iptables", "nft") if legacy and not nft or kernel.older_than(5, 6) else ("nft", "iptables")
     for program in order if asked == "auto" else (asked,):
         try:
             process.find(program)
