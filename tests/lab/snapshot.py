@@ -82,12 +82,14 @@ def _settled(title: str, lines: List[str]) -> List[str]:
 
 def _without_idle_table(lines: List[str]) -> List[str]:
     """Without the table that all filtered containers share, which stays for the next one, as long as it has nobody's element."""
-    if 'table netdev vzhooks_antispoof {' not in lines:
-        return lines
-    first = lines.index('table netdev vzhooks_antispoof {')
-    last = lines.index('}', first)
-    idle = not any('elements = ' in line or 'hook ingress' in line for line in lines[first:last])
-    return lines[:first] + lines[last + 1:] if idle else lines
+    for table in ('vzhooks_antispoof', 'vzhooks_antispoof_sign'):
+        if 'table netdev {} {{'.format(table) in lines:
+            first = lines.index('table netdev {} {{'.format(table))
+            last = lines.index('}', first)
+            idle = not any('elements = ' in line or 'hook ingress' in line for line in lines[first:last])
+            lines = lines[:first] + lines[last + 1:] if idle else lines
+    return lines
+
 
 
 def _squeeze(line: str) -> str:
