@@ -91,7 +91,6 @@ def _without_idle_table(lines: List[str]) -> List[str]:
     return lines
 
 
-
 def _squeeze(line: str) -> str:
     return ' '.join(VOLATILE.sub(' ', line).split())
 
