@@ -99,3 +99,11 @@ def test_the_names_of_facts_are_single_words():
     """A recorded fact is `WHAT NAME`; with a space in WHAT its plan would never be used again."""
     from vzhooks import facts
     assert [name for name in facts.READERS if " " in name or not name] == []
+
+
+@pytest.mark.parametrize("path", sorted(glob.glob(REPO + "/vzhooks/templates/*.j2")), ids=os.path.basename)
+def test_an_inline_if_has_an_else(path):
+    """Jinja2 before 2.11 takes one without as undefined, which is an error for us."""
+    for number, row in enumerate(read(path).decode().splitlines(), 1):
+        for expression in row.split("{{")[1:]:
+            assert " if " not in expression or " else " in expression, "line %d" % number
