@@ -61,6 +61,17 @@ class OnDevice(NamedTuple):
     family: int
     device: str
     words: List[str]  # of an address: ADDRESS/PREFIX first; of a route: as `ip route add` takes them
+    table: str = ""  # of a route: its table's number, "" for main
+    protocol: str = ""  # of a route: its protocol's number
+
+    @property
+    def ours(self) -> bool:
+        return self.protocol == PROTOCOL
+
+    @property
+    def is_default(self) -> bool:
+        """Whether a route is one by which the node itself reaches the world."""
+        return self.words[0] == "default" and not self.table
 
     def value(self, key: str) -> str:
         """The word behind KEY, "" where there is none."""
@@ -79,13 +90,16 @@ def addresses() -> List[OnDevice]:
 
 def all_routes() -> List[OnDevice]:
     """The routes of all tables that the kernel has not made by itself."""
+    tables, protocols = rtnames.tables(), rtnames.numbers("rt_protos")
     found = []
     for family in (4, 6):
         for row in listing(["ip", "-%d" % family, "-o", "route", "show", "table", "all"]):
             words = row.replace("\\", " ").split()
             route = OnDevice(family, "", words)
             if route.value("proto") != "kernel" and words[0] not in ("local", "broadcast", "anycast", "multicast"):
-                found.append(route._replace(device=route.value("dev")))
+                table, protocol = route.value("table"), route.value("proto")
+                found.append(route._replace(device=route.value("dev"), table=tables.get(table, table),
+                                            protocol=protocols.get(protocol, protocol)))
     return found
 
 

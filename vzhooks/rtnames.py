@@ -31,6 +31,11 @@ def _decimal(number: str) -> str:
         return number
 
 
+def tables() -> "Dict[str, str]":
+    """{name: number} of all tables that have a name, those of the kernel whatever the files say (rt_tables)."""
+    return dict(numbers("rt_tables"), main="254", local="255", default="253")
+
+
 def files(kind: str) -> "List[str]":
     """The files of KIND that there are or could be."""
     found = []

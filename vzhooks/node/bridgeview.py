@@ -6,7 +6,7 @@ from typing import List, NamedTuple, Sequence, Tuple
 from vzhooks import facts, kernel, ovs
 from vzhooks.kernel import OnDevice
 from vzhooks.mistakes import Mistake
-from vzhooks.node import journal, tablenames
+from vzhooks.node import journal
 from vzhooks.node.bridge import Bridge
 from vzhooks.values import Address
 
@@ -24,8 +24,15 @@ class Live(NamedTuple):
     @property
     def default_devices(self) -> List[str]:
         """The interfaces by which the node reaches the world."""
-        return [device for route in self.routes if route.words[0] == "default" and not route.value("table")
-                for device in devices_of(route)]
+        return [device for route in self.routes if route.is_default for device in devices_of(route)]
+
+    def strict(self, device: str, asked: str = "") -> List[str]:
+        """Where rp_filter (ASKED, else as it is) drops on DEVICE what the node would not answer by it: the interfaces
+        by which it would, "no interface" where by none; [] where nothing is dropped.  IPv4's (ip-sysctl.txt).
+        """
+        ways = self._replace(routes=[route for route in self.routes if route.family == 4]).default_devices
+        values = [facts.sysctl(facts.rp_filter_of("all")), asked or facts.sysctl(facts.rp_filter_of(device))]
+        return [] if max(values) != "1" or device in ways else ways or ["no interface"]  # the larger one counts
 
 
 def live() -> Live:
@@ -100,7 +107,7 @@ def view(bridge: Bridge, tool: str, state: Live) -> BridgeView:
     """The bridge for its template."""
     ports = tuple(_port(bridge, name, state) for name in bridge.ports)
     moving = [route for route in state.routes if set(devices_of(route)) & set(bridge.ports)
-              and tablenames.protocol(route.value("proto")) != kernel.PROTOCOL]  # ours are made where they belong
+              and not route.ours]  # ours are made where they belong
     routes = tuple(_moved(route, bridge) for route in sorted(moving, key=lambda route: "via" in route.words))
     mac = mac_of(bridge)
     return BridgeView(
@@ -145,7 +152,7 @@ def _port(bridge: Bridge, name: str, state: Live) -> Port:
 def _gateways(bridge: Bridge, moving: Sequence[OnDevice], state: Live) -> Tuple[Gateway, ...]:
     """The default routes to make; one whose gateway is there already, among several next hops or on its way, is not."""
     found = []
-    defaults = [route for route in state.routes if route.words[0] == "default" and not route.value("table")
+    defaults = [route for route in state.routes if route.is_default
                 and (route in moving or bridge.name in devices_of(route))]
     for gateway in bridge.gateway:
         same = [route for route in defaults if route.family == gateway.family]
@@ -204,7 +211,7 @@ def conflicts(bridge: Bridge, state: Live) -> List[Mistake]:
 def other_defaults(bridge: Bridge, state: Live) -> List[Tuple[Address, OnDevice]]:
     """The node's default routes by other interfaces, each with the bridge's gateway of its family."""
     return [(gateway, route) for gateway in bridge.gateway for route in state.routes
-            if route.family == gateway.family and route.words[0] == "default" and not route.value("table")
+            if route.family == gateway.family and route.is_default
             and not set(devices_of(route)) & set(bridge.ports + (bridge.name,))]
 
 

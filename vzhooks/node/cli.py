@@ -92,7 +92,7 @@ def down(options: Options) -> None:
     _perform(change, options)
     if not options.dry_run:
         tablenames.write(())
-        left = status.forgotten([])
+        left = status.forgotten()
         if left and not options.seconds:
             raise Expected("%s: made by vzhooks, but what it was made from is forgotten (/run/vzhooks/node/journal): "
                            "left as it is" % ", ".join(left))

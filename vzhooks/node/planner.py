@@ -187,28 +187,21 @@ def down(network: Network) -> Mistake:
 
 def strangers(network: Network, state: Live) -> List[Mistake]:
     """Routes in a network's table that are not ours."""
-    tables = tablenames.numbers()
     return [Mistake(network.at("table"), "table %d has a route of somebody else: '%s'"
                     % (network.table, " ".join(route.words)), "the number of an empty table is wanted")
-            for route in state.routes
-            if tables.get(route.value("table"), route.value("table")) == str(network.table)
-            and tablenames.protocol(route.value("proto")) != kernel.PROTOCOL]
+            for route in state.routes if route.table == str(network.table) and not route.ours]
 
 
 def _rp_filter(network: Network, state: Live) -> List[Mistake]:
-    """rp_filter=1 drops what comes in by another interface than its answer would leave by (ip-sysctl.txt).
+    """rp_filter=1 drops what comes in by another interface than its answer would leave by.
 
     For venet0 the kernel asks with the ingress interface, so that our rules answer; not for what it does not forward,
     and not with the mark of routed veths.
     """
-    # The larger one counts; ours as it will be.
-    here = network.rp_filter or facts.sysctl(facts.rp_filter_of(network.dev))
-    values = [facts.sysctl(facts.rp_filter_of("all")), here]
-    ways = state._replace(routes=[route for route in state.routes if route.family == 4]).default_devices
-    if max(values) != "1" or network.dev in ways or all(cidr.family == 6 for cidr in network.cidr):
+    ways = [] if all(cidr.family == 6 for cidr in network.cidr) else state.strict(network.dev, network.rp_filter)
+    if not ways:
         return []
     return [Mistake(network.at("dev"), "rp_filter is 1 on %s, which drops what comes in there from beyond %s for the "
                     "node itself or a routed veth, since the way back is by %s"
-                    % (network.dev, " ".join(map(str, network.cidr)),
-                       " ".join(ways) or "no interface"),
+                    % (network.dev, " ".join(map(str, network.cidr)), " ".join(ways)),
                     "'rp_filter = 2' in [network %s] is wanted" % network.name)]

@@ -29,8 +29,7 @@ class Present:
     def __init__(self, commands: "Sequence[str]", timeout: float = process.TIMEOUT) -> None:
         self.timeout = timeout
         self.tools = Tools(timeout)
-        self.tables = rtnames.numbers("rt_tables")
-        self.tables.update({"main": MAIN, "local": "255", "default": "253"})
+        self.tables = rtnames.tables()
         self.rows: Dict[Tuple[str, str], List[str]] = {}
         self._read([what for what in map(self._listing, commands) if what])
 

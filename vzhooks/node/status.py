@@ -2,9 +2,9 @@
 import os
 from typing import Dict, List, Sequence
 
-from vzhooks import facts, kernel, ovs, plan
+from vzhooks import facts, kernel, ovs, plan, rtnames
 from vzhooks.errors import Expected
-from vzhooks.node import journal, tablenames
+from vzhooks.node import journal
 from vzhooks.node.bridgeview import ALIAS
 from vzhooks.node.change import moved
 from vzhooks.node.network import FIRST, LAST, MAIN, MARK, REPLIES
@@ -52,7 +52,7 @@ def _is_ours(row: str, rule: Dict[str, str], six: bool) -> bool:
         return False
     protocol = row.partition(" proto ")[2].split()[:1]
     if protocol:
-        return tablenames.protocol(protocol[0]) == kernel.PROTOCOL
+        return rtnames.numbers("rt_protos").get(protocol[0], protocol[0]) == kernel.PROTOCOL
     length = rule["from"].partition("/")[2] or ("128" if six else "32")
     first = FIRST + 2 * ((128 if six else 32) - int(length)) if length.isdigit() else -1
     near = rule["to"] == rule["from"] and rule["table"] == str(MAIN)
@@ -67,19 +67,18 @@ def marked(found: NodeConf, gone: Sequence[plan.Line]) -> List[plan.Line]:
              for line in gone if " route replace " in line.command]
     lines = []
     for route in kernel.all_routes():
-        table = tablenames.numbers().get(route.value("table"), route.value("table"))
         words = [word for word in route.words if word not in ("linkdown", "dead")]
-        if table and tablenames.protocol(route.value("proto")) == kernel.PROTOCOL and present.route(words) not in known:
+        if route.table and route.ours and present.route(words) not in known:
             ip = "ip -6" if route.family == 6 else "ip"
             lines.append(plan.Line("node", "%s route replace %s" % (ip, " ".join(words)),
                                    undo=plan.Undo("%s route del %s" % (ip, " ".join(words)), False)))
     return lines + left_over(gone)
 
 
-def forgotten(gone: Sequence[plan.Line]) -> List[str]:
-    """Bridges that we have made, though no journal says how."""
+def forgotten() -> List[str]:
+    """After `down`: bridges that we have made, though no journal said how."""
     return [name for name in os.listdir("/sys/class/net")
-            if facts.alias(name).startswith(ALIAS) and facts.kind(name) == "linux" and name not in bridges(gone)]
+            if facts.alias(name).startswith(ALIAS) and facts.kind(name) == "linux"]
 
 
 def lost_elements() -> List[plan.Line]:

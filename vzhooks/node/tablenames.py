@@ -1,6 +1,6 @@
 """Names of the networks' tables for people: in rt_tables.d/vzhooks.conf, or in rt_tables where iproute2 is older."""
 import os
-from typing import Dict, List, Sequence
+from typing import List, Sequence
 
 from vzhooks import paths, rtnames
 from vzhooks.mistakes import Mistake
@@ -12,22 +12,12 @@ TABLES, BEGIN, END = "etc/iproute2/rt_tables", "# vzhooks: begin\n", "# vzhooks:
 OWN = TABLES + ".d/vzhooks.conf"
 
 
-def numbers() -> Dict[str, str]:
-    """{name: number} of all tables that have a name."""
-    return dict(rtnames.numbers("rt_tables"), main="254", local="255", default="253")
-
-
-def protocol(name: str) -> str:
-    """The number of a route's protocol."""
-    return rtnames.numbers("rt_protos").get(name, name)
-
-
 def conflicts(networks: Sequence[Network]) -> List[Mistake]:
     """Names and numbers of tables that somebody else uses otherwise."""
     now = Tree(paths.rooted(""))
     ours = _rows(now.text(OWN) or "") + _rows((now.text(TABLES) or "").partition(BEGIN)[2].partition(END)[0])
     found = []
-    for name, number in numbers().items():
+    for name, number in rtnames.tables().items():
         for network in networks if [number, name] not in ours else ():
             if (name == network.name) != (number == str(network.table)):
                 found.append(Mistake(network.at("table"), "table %d of [network %s], but %s is table %s in rt_tables"

@@ -59,11 +59,9 @@ def missing(found: NodeConf) -> List[Mistake]:
 
 def rp_filters(found: NodeConf, state: Live) -> List[Mistake]:
     """Strict, the kernel drops a request that came in by another interface than the main table's way back."""
-    ways = state._replace(routes=[route for route in state.routes if route.family == 4]).default_devices
     return [Mistake(found.floating.at("uplinks"), "rp_filter is 1 on %s, which drops requests from beyond its network, "
-                    "since the main table's way back is by %s" % (dev, " ".join(ways) or "no interface"),
-                    "2 or 0 is wanted on uplinks") for dev in found.floating.uplinks if dev not in ways
-            and max(facts.sysctl(facts.rp_filter_of(name)) for name in ("all", dev)) == "1"]
+                    "since the main table's way back is by %s" % (dev, " ".join(state.strict(dev))),
+                    "2 or 0 is wanted on uplinks") for dev in found.floating.uplinks if state.strict(dev)]
 
 
 def _networks(dev: str, found: NodeConf, state: Live) -> Tuple[Address, ...]:
@@ -83,8 +81,7 @@ def _gateways(dev: str, found: NodeConf, state: Live) -> Tuple[Address, ...]:
     """Of [bridge] or [network], else of the main table's default route."""
     known = [gateway for bridge in found.bridges if bridge.name == dev for gateway in bridge.gateway]
     known += [gateway for network in found.networks if network.dev == dev for gateway in network.gateway]
-    ways = [route.value("via") for route in state.routes if route.device == dev and route.words[0] == "default"
-            and not route.value("table")]
+    ways = [route.value("via") for route in state.routes if route.device == dev and route.is_default]
     known += [gateway for gateway in (_usable(values.plain_address, via, found.floating.at("uplinks")) for via in ways)
               if gateway]
     return tuple({gateway.family: gateway for gateway in reversed(known)}.values())
