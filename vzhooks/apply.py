@@ -155,6 +155,8 @@ class Job:
     def _settle(self, command: Command, failure: batch.Failure) -> bool:
         """A command failed: return whether all is as it wanted nevertheless, or raise Failed, Broken or Conflict."""
         if command.may_fail:
+            if command.tool == "vtysh":  # [announce] on_error = warn
+                self.say(str(Failed(command, failure.message)))
             return False
         if command.text.startswith("brctl addif "):
             bridge, device = command.text.split()[2:]
@@ -245,7 +247,7 @@ class Job:
         another device of its name may be another container's, as is what protects it then.
         """
         command = undo.command
-        if undo.late and self.interface == ANOTHER:
+        if undo.late and self.interface == ANOTHER and not command.startswith("vtysh "):
             return False
         if place == "ct":
             return self.interface == SAME and self._is_ours()

@@ -254,6 +254,13 @@ def _run_tables(commands: "Sequence[Command]", inside: Inside, timeout: float) -
     return None
 
 
+def _run_vtysh(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
+    from vzhooks.routing import entries  # few containers have such lines
+
+    failed = entries.run([command.text[len("vtysh "):] for command in commands], timeout)
+    return Failure(*failed) if failed else None
+
+
 def _run_verbs(commands: "Sequence[Command]", inside: Inside, timeout: float) -> "Optional[Failure]":
     """Lines that need no process of their own."""
     return verbs.run([command.text.split() for command in commands], timeout)
@@ -268,6 +275,7 @@ RUNNERS = {
     "ebtables": _run_tables,
     "iptables": _run_tables,
     "ip6tables": _run_tables,
+    "vtysh": _run_vtysh,
 }
 RUNNERS.update({verb: _run_verbs for verb in verbs.VERBS})
 

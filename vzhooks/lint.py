@@ -38,7 +38,7 @@ def container(veid: str) -> Findings:
             files, found = planner.read(veid)
         except ConfigError:
             return Findings(mistakes, [])
-    doubts = list(found.doubts) + _venet(found, files.node) + _filtered(found)
+    doubts = list(found.doubts) + _venet(found, files.node) + _filtered(found) + _announced(found, files.node)
     nodes = {str(mistake) for mistake in files.node.mistakes}
     return Findings([mistake for mistake in mistakes if mistake not in nodes], _texts(doubts))
 
@@ -55,11 +55,21 @@ def _filtered(found: Container) -> List[Mistake]:
         for veth in found.veths if veth.allow is not None and veth.interface.type == "routed"]
 
 
+def _announced(found: Container, node: NodeConf) -> List[Mistake]:
+    """What ANNOUNCE asks for and [announce] leaves out."""
+    asked = [(found.venet, found.announced)] + [(veth.all_addresses, veth.announced) for veth in found.veths]
+    return [Mistake(announced.where, "ANNOUNCE=%s, but [announce] (%s) leaves %s out"
+                    % (announced.kind, node.announce.where, address.ip), "nothing comes of it")
+            for addresses, announced in asked for address in addresses
+            if node.announce.where and announced.where and announced.kind != "no"
+            and not node.announce.announces(address)]
+
+
 def _venet(found: Container, node: NodeConf) -> List[Mistake]:
     """The first address is the container's default source; the masks tell it which one to use for which network."""
     doubts = []
     seen = set()
-    for address in found.venet:
+    for address in found.venet if node.networks or node.floating.uplinks else ():
         networks = [network for network in node.networks if network.holds(address)]
         seen |= {network.name for network in networks}
         if not networks:

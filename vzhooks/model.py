@@ -3,7 +3,7 @@ import re
 from typing import Dict, List, NamedTuple, Optional, Pattern, Tuple, Union
 
 from vzhooks import floating, names, netif, routes, values
-from vzhooks.conf import Conf
+from vzhooks.conf import Conf, Variable
 from vzhooks.floating import Floating
 from vzhooks.mistakes import Mistake, shown
 from vzhooks.netif import Interface
@@ -17,7 +17,7 @@ OURS = ("CONFIG_CUSTOMIZED", "VETH_IP_ADDRESS", "BRIDGEDEV", "VZHOSTBR", "VE_DEF
         "VETH_MTU", "VETH_VLAN", "FLOATING_IP", "SNAT", "ANNOUNCE")
 # ... though these two of ours alone leave it a stock one, with a filter.
 FILTERS = ("ANTISPOOF", "VETH_ALLOW")
-NOT_YET = ("VETH_VLAN", "ANNOUNCE")
+NOT_YET = ("VETH_VLAN",)
 MENTION = re.compile(r"^\s*(?:export\s+)?((?:%s)(?:_\w+)?)\+?=" % "|".join(OURS), re.MULTILINE)
 ASKS = re.compile(r"^\s*(?:export\s+)?(ANTISPOOF(?:_\w+)?)\+?=", re.MULTILINE)
 
@@ -26,6 +26,13 @@ class Gateway(NamedTuple):
 
     address: Address
     onlink: bool
+
+
+class Announced(NamedTuple):
+    """ANNOUNCE: how a container's addresses are announced, and where that stands ("" where nothing is said)."""
+
+    kind: str = "yes"  # yes | no | standby | anycast
+    where: str = ""
 
 
 class Veth(NamedTuple):
@@ -40,6 +47,7 @@ class Veth(NamedTuple):
     mtu: int = 0  # inside; 0: as it is
     mtu_where: str = ""
     routes: Tuple[Route, ...] = ()  # inside, beside the default
+    announced: Announced = Announced()
     allow: Optional[Tuple[Union[Address, Mac], ...]] = None  # beyond its own addresses and MAC; None: all, unfiltered
 
     @property
@@ -58,6 +66,7 @@ class Container(NamedTuple):
     venet: Tuple[Address, ...] = ()  # IP_ADDRESS, where the node has networks or uplinks
     floating: Tuple[Floating, ...] = ()  # public addresses, in the conf's order
     snat: str = ""  # FILE:LINE where the container asks for the node's own address on its way out
+    announced: Announced = Announced()  # of venet's addresses
 
     @property
     def addresses(self) -> Tuple[Address, ...]:
@@ -94,8 +103,10 @@ class _Builder(Reader):
                 for index, interface in enumerate(interfaces)]
         veths = tuple(veth._replace(allow=self.allow(veth.interface, index, custom)) if asks else veth
                       for index, veth in enumerate(made))
-        venet = self.venet() if self.node.networks or self.node.floating.uplinks else ()
+        node = self.node
+        venet = self.venet() if node.networks or node.floating.uplinks or node.announce.where else ()
         public, snat = self.public(veths, venet) if custom else ((), "")
+        announced = self.announced(self.read("ANNOUNCE") if venet and custom else None)
         if custom:
             self.across(veths)
             self.not_yet()
@@ -109,7 +120,8 @@ class _Builder(Reader):
         mistakes = tuple(dict.fromkeys(self.mistakes))
         if not asks:
             return Container(self.veid, False, veths, (), mistakes + tuple(self.doubts), venet)
-        return Container(self.veid, custom, veths, mistakes, tuple(self.doubts), venet, public, snat)
+        return Container(self.veid, custom, veths, mistakes, tuple(self.doubts), venet, public, snat,
+                         announced)
 
     def public(self, veths: Tuple[Veth, ...], venet: Tuple[Address, ...]) -> Tuple[Tuple[Floating, ...], str]:
         own = [("FLOATING_IP", venet + tuple(one for veth in veths for one in veth.all_addresses))]
@@ -172,7 +184,17 @@ class _Builder(Reader):
         veth = Veth(interface, bridge, where, tuple(addresses), (), self.ct0(interface, index),
                     sizes[0] if sizes else 0, mtu.where if mtu else "")
         return veth._replace(gateways=self.gateways(veth, index),
+                             announced=self.announced(self.single("ANNOUNCE", interface, index, "word")),
                              routes=routes.of_veth(self, interface, index, veth.all_addresses))
+
+    def announced(self, variable: Optional[Variable]) -> Announced:
+        kinds = self.each(variable, lambda word, _: values.choice(word, "yes", "no", "standby", "anycast"))
+        if not variable or not kinds:
+            return Announced()
+        if kinds[0] in ("standby", "anycast") and not self.node.announce.where:
+            self.doubts.append(Mistake(variable.where, "%s=%s, but vzhooks.conf has no [announce]"
+                                       % (variable.name, kinds[0]), "nothing comes of it"))
+        return Announced(kinds[0], variable.where)
 
     def allow(self, interface: Interface, index: int, custom: bool) -> Optional[Tuple[Union[Address, Mac], ...]]:
         """What else the veth may use where it is filtered, None where it is not.

@@ -11,8 +11,10 @@ from vzhooks.node import bridge, network
 from vzhooks.node.bridge import Bridge
 from vzhooks.node.network import Network
 from vzhooks.process import TIMEOUT
+from vzhooks.routing.settings import Announce
+from vzhooks.routing.settings import read as read_announce
 
-LATER = ("overlay", "announce")  # sections of design.md that no command reads yet
+LATER = ("overlay",)  # sections of design.md that no command reads yet
 
 
 class NodeConf(NamedTuple):
@@ -28,6 +30,7 @@ class NodeConf(NamedTuple):
     bridges: Tuple[Bridge, ...] = ()
     networks: Tuple[Network, ...] = ()
     floating: Floating = Floating()
+    announce: Announce = Announce()
     node_mistakes: Tuple[Mistake, ...] = ()  # in the other sections
     doubts: Tuple[Mistake, ...] = ()
 
@@ -71,6 +74,8 @@ def read(path: str, text: str) -> NodeConf:
             continue
         if title == "floating":
             settings["floating"], wrong = read_floating(section)
+        elif title == "announce":
+            settings["announce"], wrong = read_announce(section)
         elif kind == "bridge" and name:
             made, wrong = bridge.read(name, section)
             bridges += [made] if not wrong else []
@@ -79,7 +84,7 @@ def read(path: str, text: str) -> NodeConf:
             networks += [one] if not wrong else []
         elif kind not in LATER:
             mistakes.append(Mistake(section.where, "section [%s]" % shown(title), "[node], [bridge NAME], "
-                                    "[network NAME], [floating], [%s] is wanted" % "], [".join(LATER)))
+                                    "[network NAME], [floating], [announce], [%s] is wanted" % "], [".join(LATER)))
         others += wrong
     more, doubts = network.across(networks)
     others += bridge.across(bridges) + more

@@ -13,6 +13,7 @@ from vzhooks.network import Network, network_of, offload_words
 from vzhooks.node import backend, share
 from vzhooks.node.planner import in_order
 from vzhooks.nodeconf import NodeConf
+from vzhooks.routing import plans as routing
 from vzhooks.view import Attachment, bridge_mistake, view
 
 
@@ -164,7 +165,7 @@ def _lines(veid: str, found: Container, veth: Veth, network: Network, node: Node
            doubts: List[Mistake], running: bool) -> List[plan.Line]:
     guard = _guard(veid, veth, "", "ovs" if network.vport else _tool(veth, node, facts), node, running)
     lines = _lines_of(veid, found, veth, network, node, facts, doubts, guard)
-    if guard and not any(line.vital for line in lines):
+    if guard and not any(line.vital and not line.command.startswith("vtysh ") for line in lines):
         raise render.TemplateError("a template of %s leaves out antispoof.j2, so that %s would not be filtered; "
                                    "'include \"antispoof.j2\"' as in the shipped one is wanted"
                                    % (paths.templates(), veth.interface.host_ifname))
@@ -187,7 +188,9 @@ def _lines_of(veid: str, found: Container, veth: Veth, network: Network, node: N
         if not seen.mac:
             link = kernel.peer_of(veid, device)
             seen = seen._replace(mac=link.mac if link else "")
-        return render.render("veth", veid=veid, veth=seen, guard=guard) + share.ingress(veid, found, veth, node)
+        listed = [] if interface.type == "routed" else routing.lines(node, [(veth.all_addresses, veth.announced)])
+        lines = listed + render.render("veth", veid=veid, veth=seen, guard=guard)
+        return lines + share.ingress(veid, found, veth, node)
     if veth.bridge and not facts.get("kind", veth.bridge):
         doubts.append(Mistake(veth.bridge_where, "bridge %s, which this node has not" % veth.bridge,
                               "the name of a bridge of this node is wanted"))

@@ -49,11 +49,11 @@ def test_without_networks_nothing_is_asked_of_addresses(linted):
 
 
 def test_mistakes_and_doubts_come_together(linted):
-    mistakes, doubts = linted("IP_ADDRESS=10.0.0.5\nNETIF='ifname=eth0'\nBRIDGEDEV=br7\nVETH_MTU=1\nANNOUNCE=yes\n")
+    mistakes, doubts = linted("IP_ADDRESS=10.0.0.5\nNETIF='ifname=eth0'\nBRIDGEDEV=br7\nVETH_MTU=1\nANNOUNCE=standby\n")
     assert mistakes == ["138.conf:3: bridge br7, which this node has not; the name of a bridge of this node is wanted",
                         "138.conf:4: VETH_MTU: '1'; a number from 68 to 65535 is wanted"]
-    assert doubts == [NO_NETWORK % "10.0.0.5", "138.conf:5: ANNOUNCE, which this version does not know yet; nothing comes "
-                      "of it"]
+    assert doubts == [NO_NETWORK % "10.0.0.5", "138.conf:5: ANNOUNCE=standby, but vzhooks.conf has no [announce]; "
+                      "nothing comes of it"]
 
 
 def test_mistakes_of_the_node_s_file_are_the_node_s(linted, root):

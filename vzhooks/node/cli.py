@@ -6,11 +6,14 @@ from typing import Callable, List, NamedTuple, Optional, Tuple
 
 import click
 
-from vzhooks import apply, kernel, plan
-from vzhooks.errors import Expected
+from vzhooks import apply, kernel, paths, plan
+from vzhooks.errors import ConfigError, Expected
 from vzhooks.mistakes import Mistake
 from vzhooks.node import bridgeview, confirm, export, journal, planner, saved, status, tablenames
 from vzhooks.node.change import Change
+from vzhooks.node.tree import Tree
+from vzhooks.nodeconf import NodeConf
+from vzhooks.routing import export as routing
 from vzhooks.terminal import say, show
 
 
@@ -124,7 +127,7 @@ def confirm_() -> None:
 
 
 @node.command("export")
-@click.argument("kind", type=click.Choice(export.KINDS), required=False)
+@click.argument("kind", type=click.Choice(export.KINDS + routing.DAEMONS), required=False)
 @click.option("--to", "directory", type=click.Path(file_okay=False), default="", metavar="DIR",
               help="Write below DIR, as it would lie below /.")
 @click.option("--replace", is_flag=True, help="Also files that are not ours; the old ones are saved.")
@@ -132,15 +135,35 @@ def confirm_() -> None:
 def export_(kind: Optional[str], directory: str, replace: bool, undo: bool) -> None:
     """Write the networks as files of the distribution, which then makes them at boot by itself."""
     if undo:
-        click.echo("files: %d" % saved.undo(directory, click.echo))
+        to = Tree(directory or paths.rooted(""))
+        count = routing.write(routing.removals(to), to, click.echo)
+        click.echo("files: %d" % (count + saved.undo(directory, click.echo)))
         return
     if not kind:
-        raise click.UsageError("one of %s, or --undo, is wanted" % ", ".join(export.KINDS))
+        raise click.UsageError("one of %s, or --undo, is wanted" % ", ".join(export.KINDS + routing.DAEMONS))
     found = planner.conf()
+    if kind in routing.DAEMONS:
+        _export_routing(kind, found, directory)
+        return
     macs = {bridge.name: bridgeview.mac_of(bridge) for bridge in found.bridges}
     files = export.files(kind, found, macs, export.tree(directory), kernel.rules_have_protocol())
     saved.write(files, directory, replace, click.echo)
     click.echo("files: %d" % len(files))
+
+
+def _export_routing(daemon: str, found: NodeConf, directory: str) -> None:
+    mistakes = list(found.mistakes + found.node_mistakes)
+    if not found.announce.where or found.announce.daemon != daemon:
+        mistakes.append(Mistake(found.announce.at("daemon") or paths.node_conf() + ":1",
+                                "no [announce] with daemon = " + daemon, "that is wanted for this export"))
+    if mistakes:
+        raise ConfigError(list(map(str, mistakes)))
+    to = Tree(directory or paths.rooted(""))
+    count = routing.write(routing.changes(found.announce, to, export.tree(directory)), to, click.echo)
+    _say_all(routing.doubts(found.announce))
+    click.echo("files: %d" % count)
+    if count and not directory:
+        click.echo("'systemctl daemon-reload', then 'systemctl restart %s', lets it be read" % daemon)
 
 
 def _bring_back(timeout: float) -> int:

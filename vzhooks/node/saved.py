@@ -9,7 +9,6 @@ import difflib
 import fcntl
 import hashlib
 import os
-import shutil
 import stat
 from contextlib import contextmanager
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence
@@ -18,6 +17,7 @@ from vzhooks import paths, store
 from vzhooks.errors import Expected
 from vzhooks.log import printable
 from vzhooks.mistakes import shown
+from vzhooks.node import wholefile
 from vzhooks.node.tree import File
 
 SAVED = "var/lib/vzhooks/saved"
@@ -104,7 +104,7 @@ def _exchange(top: str, record: Record, wanted: Dict[str, Optional[bytes]], now:
         kept[path] = Entry(_sum(wanted[path]), old)
         if path not in record.files and now[path] is not None:
             directories += _make(top, os.path.dirname(FILES + path), 0o700)
-            _copy(top + "/" + path, top + "/" + FILES + path)
+            wholefile.copy(top + "/" + path, top + "/" + FILES + path)
         directories += _missing(top, os.path.dirname(path), directories)
     if kept:
         directories += _make(top, SAVED, 0o700)
@@ -114,7 +114,7 @@ def _exchange(top: str, record: Record, wanted: Dict[str, Optional[bytes]], now:
             _put_back(top, path, now[path], content, say)
         elif content is not None and now[path] != content:
             _make(top, os.path.dirname(path), 0o755)
-            put(top + "/" + path, content, modes[path])
+            wholefile.put(top + "/" + path, content, modes[path])
             say("%s %s" % ("made" if now[path] is None else "changed", top + "/" + path))
     rest = Record({path: entry for path, entry in kept.items() if path in modes}, directories)
     if rest.files:
@@ -132,7 +132,7 @@ def _put_back(top: str, path: str, now: Optional[bytes], old: Optional[bytes], s
         say("removed " + top + "/" + path)
     else:
         _make(top, os.path.dirname(path), 0o755)
-        _copy(top + "/" + FILES + path, top + "/" + path)
+        wholefile.copy(top + "/" + FILES + path, top + "/" + path)
         say("put back " + top + "/" + path)
 
 
@@ -144,7 +144,7 @@ def _keep_edited(top: str, files: Sequence[str], say: Say) -> None:
             number += 1
         kept = "%s/%s%s.%d" % (top, EDITED, path, number)
         _make(top, os.path.dirname(EDITED + path), 0o700)
-        _copy(top + "/" + path, kept)
+        wholefile.copy(top + "/" + path, kept)
         say("%s was edited; that is kept as %s" % (top + "/" + path, kept))
 
 
@@ -164,7 +164,7 @@ def _remove_copies(top: str, files: Sequence[str]) -> None:
     """The saved files of these paths, and what a killed run has left beside them."""
     for path in files:
         for one in (top + "/" + FILES + path, top + "/" + path):
-            _temporary(one)
+            wholefile.unfinished(one)
         if os.path.lexists(top + "/" + FILES + path):
             os.unlink(top + "/" + FILES + path)
 
@@ -253,44 +253,6 @@ def _make(top: str, directory: str, mode: int) -> List[str]:
         os.mkdir(top + "/" + path)
         os.chmod(top + "/" + path, mode if path.startswith(SAVED) else 0o755)
     return made
-
-
-def put(path: str, content: bytes, mode: int) -> None:
-    """Write a file whole or not at all; one that is there keeps its owner, mode and security label."""
-    temporary = _temporary(path)
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        if os.path.lexists(path):
-            _like(path, temporary)
-            os.utime(temporary)
-        else:
-            os.fchmod(file.fileno(), mode)
-        os.fsync(file.fileno())
-    os.rename(temporary, path)
-
-
-def _copy(source: str, target: str) -> None:
-    """A file with its owner, mode, times and security label, whole or not at all."""
-    temporary = _temporary(target)
-    shutil.copyfile(source, temporary, follow_symlinks=False)
-    _like(source, temporary)
-    os.rename(temporary, target)
-
-
-def _like(source: str, target: str) -> None:
-    status = os.stat(source)
-    os.chown(target, status.st_uid, status.st_gid)
-    shutil.copystat(source, target)
-
-
-def _temporary(path: str) -> str:
-    """A name that neither `ifcfg-*` nor `interfaces.d/*` matches; what a killed run left of it is removed."""
-    directory, name = os.path.split(path)
-    temporary = "%s/.%s%s" % (directory, name, store.NEW)
-    if os.path.lexists(temporary):
-        os.unlink(temporary)
-    return temporary
 
 
 def _diff(top: str, path: str, now: Optional[bytes], wanted: Optional[bytes]) -> str:

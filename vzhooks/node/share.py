@@ -8,6 +8,7 @@ from vzhooks.model import Container, Veth
 from vzhooks.node import backend, bridgeview, planner, public
 from vzhooks.node.network import Network
 from vzhooks.nodeconf import NodeConf
+from vzhooks.routing import plans as routing
 from vzhooks.values import Address
 
 
@@ -56,6 +57,8 @@ def needed(node: NodeConf, found: Container, facts: Facts) -> Needed:
         lines += more
         doubts += said
     by_vzctl = [veth for veth in routed if veth.interface.type == "routed" and veth.interface.host_ifname]
+    lines += routing.lines(node, [(found.venet, found.announced)] + [
+        (veth.all_addresses, veth.announced) for veth in found.veths if veth.interface.type == "routed"])
     return Needed(lines + _ingress(found.veid, by_vzctl, node), doubts, bridges, mistakes)
 
 

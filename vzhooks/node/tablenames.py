@@ -4,7 +4,7 @@ from typing import List, Sequence
 
 from vzhooks import paths, rtnames
 from vzhooks.mistakes import Mistake
-from vzhooks.node import saved
+from vzhooks.node import saved, wholefile
 from vzhooks.node.network import Network
 from vzhooks.node.tree import HEADER, File, Tree
 
@@ -57,6 +57,6 @@ def write(networks: Sequence[Network]) -> None:
     for file in wanted:
         if now.text(file.path) != file.text:
             os.makedirs(os.path.dirname(now.real(file.path)), 0o755, exist_ok=True)
-            saved.put(now.real(file.path), file.text.encode("utf-8", "surrogateescape"), file.mode)
+            wholefile.put(now.real(file.path), file.text.encode("utf-8", "surrogateescape"), file.mode)
     if OWN not in [file.path for file in wanted] and (now.text(OWN) or "").startswith(HEADER):
         os.unlink(now.real(OWN))

@@ -1,0 +1,1 @@
+"""Announcing container addresses by a routing daemon (FRR, Quagga): [announce] and ANNOUNCE."""

@@ -1,0 +1,92 @@
+"""What an administrator's own configuration of the daemon says, and where it and ours cannot both be."""
+from typing import Iterator, List, Tuple
+
+from vzhooks.mistakes import Mistake
+from vzhooks.node.tree import Tree
+from vzhooks.routing.settings import NO_EXTERNALS, Announce
+
+OF_LISTS = ("ip prefix-list vzhooks-", "ipv6 prefix-list vzhooks-", "bgp as-path access-list vzhooks-",
+            "ip as-path access-list vzhooks-")
+
+
+def rows_outside(text: str, begin: str, end: str) -> List[str]:
+    """The rows that are neither within the marks nor of a prefix-list, access list or route-map of ours."""
+    found = []
+    inside = block = False
+    for row in text.split("\n"):
+        if row == begin:
+            inside = True
+        if not row.startswith(" "):
+            block = block and row in ("exit", "!") or row.startswith("route-map vzhooks")
+        if not inside and not block and not row.startswith(OF_LISTS):
+            found.append(row)
+        if row == end:
+            inside = False
+        if row in ("exit", "!"):
+            block = False
+    return found
+
+
+def conflicts(found: Announce, now: Tree) -> List[Mistake]:
+    """What in the daemon's own files stands against [announce]."""
+    mistakes = []
+    directory = "etc/" + found.daemon
+    files = [directory + "/frr.conf"] if found.daemon == "frr" else [
+        "%s/%s.conf" % (directory, name) for name in ("ospfd", "ospf6d", "bgpd")]
+    if found.daemon == "frr":
+        old = [path for path in ("etc/frr/%sd.conf" % name for name in ("ospf", "ospf6", "bgp")) if now.text(path)]
+        if old and now.text(files[0]) is None:
+            mistakes.append(Mistake("/%s:1" % old[0], "a file of one daemon, and no frr.conf; FRR reads either the one "
+                                    "or the other", "one frr.conf with what is in them is wanted (vtysh: 'write')"))
+        switch = [row.strip() for row in (now.text("etc/frr/vtysh.conf") or "").split("\n")]
+        if "no service integrated-vtysh-config" in switch:
+            mistakes.append(Mistake("/etc/frr/vtysh.conf:%d" % (switch.index("no service integrated-vtysh-config") + 1),
+                                    "'no service integrated-vtysh-config', with which frr.conf is not read",
+                                    "'service integrated-vtysh-config' is wanted"))
+    for path in files:
+        for where, block, row in _rows(now, path):
+            mistakes += _judged(found, where, block, row)
+    return mistakes
+
+
+def _rows(now: Tree, path: str) -> Iterator[Tuple[str, str, str]]:
+    """FILE:LINE, the block (`router ospf`) and the row, of all rows that are not ours."""
+    text = now.text(path) or ""
+    block, inside = "", False
+    for number, row in enumerate(text.split("\n"), 1):
+        inside = row == "! vzhooks: begin" or inside and row != "! vzhooks: end"
+        if row[:1] not in (" ", ""):
+            block = row.strip()
+        if not inside and row.strip():
+            yield "/%s:%d" % (path, number), block, " ".join(row.split())
+
+
+def _judged(found: Announce, where: str, block: str, row: str) -> List[Mistake]:
+    words = row.split()
+    if found.protocol == "bgp":
+        if words[:2] == ["router", "bgp"] and words[2:3] != [str(found.asn)] and "vrf" not in words:
+            return [Mistake(where, "'%s' beside as = %d (%s)" % (row, found.asn, found.at("as")),
+                            "the same number is wanted")]
+        return []
+    if block not in ("router ospf", "router ospf6"):
+        return []
+    if words[0] == "network" and block == "router ospf":
+        return [Mistake(where, "'%s' beside interfaces = %s (%s)" % (row, " ".join(found.interfaces),
+                                                                    found.at("interfaces")),
+                        "none is wanted: it lets everybody behind those interfaces speak OSPF with this node, and "
+                        "excludes 'ip ospf area' on an interface")] if found.daemon == "frr" else []
+    if words[0] == "redistribute" and words[1:2] == ["kernel"] and "vzhooks" not in row:
+        return [Mistake(where, "'%s', which announces every kernel route" % row,
+                        "none is wanted: [announce] says which")]
+    if words[0] == "area" and words[2:3] and words[2] in NO_EXTERNALS and words[1] in (found.area, _short(found.area)):
+        return [Mistake(where, "'%s', the area of [announce]" % row,
+                        "an ordinary area is wanted: " + NO_EXTERNALS[words[2]])]
+    return []
+
+
+def _short(area: str) -> str:
+    """0.0.0.1 -> 1, as an area can be written, too."""
+    number = 0
+    for part in area.split("."):
+        number = number * 256 + int(part)
+    return str(number)
