@@ -2,16 +2,20 @@
 import json
 import os
 import time
-from typing import Callable, Iterator, NamedTuple
+from typing import Callable, Iterator, NamedTuple, TypeVar
 
 import pytest
 
 from tests.lab import frr, venet
+from tests.lab.confs import netif
 from tests.lab.frr import Frr
+from tests.lab.movable import Movable
 from tests.lab.network import Lab
 from tests.lab.node import Node
 from tests.lab.snapshot import diff, snapshot
+from tests.lab.stream import Client
 
+T = TypeVar('T')
 pytestmark = pytest.mark.needs('root', 'vtysh')
 
 CONF = '''
@@ -74,6 +78,13 @@ def until(holds: Callable[[], bool], within: float) -> float:
     return time.monotonic() - began
 
 
+def eventually(value: Callable[[], T], goal: T, within: float = 3.0) -> None:
+    deadline = time.monotonic() + within
+    while value() != goal and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert value() == goal
+
+
 def announcing(node: Node, number: int, conf: str = CONF) -> Frr:
     """Give a node [announce], export it, and start FRR with that."""
     key = node.write('/etc/vz/announce.key', 'lab-secret\n', 0o600)
@@ -134,3 +145,62 @@ def test_a_container_is_announced_and_withdrawn(net: Net) -> None:
         print('announce v4, v6, withdraw v4, v6:', *('{:.3f}'.format(one) for one in times))
         assert max(times) < 1  # the issue's own bound, an order above what is seen
     assert diff(before, snapshot(net.hn)) == ''
+
+
+KINDS = [('', 'type-2, metric 20'), ('ANNOUNCE=standby\n', 'type-2, metric 1000'), ('ANNOUNCE=anycast\n', 'type-1, metric 20'),
+         ('ANNOUNCE=no\n', '')]
+
+
+def test_how_it_is_announced(net: Net) -> None:
+    """Venet, a routed veth, a bridged one; each way; and what is excluded. An address of ANNOUNCE=no was never seen."""
+    monitor = net.lab.outside.popen(['ip', '-o', 'monitor', 'route'])
+    for number, (variable, _) in enumerate(KINDS, 1):
+        net.hn.conf(100 + number, 'IP_ADDRESS="192.0.2.{0} 2001:db8:2::{0} 192.0.2.20{0}"\n{1}'.format(number, variable)
+                    + netif(100 + number, 'eth0', 'eth1')
+                    + 'VETH_IP_ADDRESS="192.0.2.1{0}"\nVETH_IP_ADDRESS_eth1="192.0.2.2{0}/25"\nBRIDGEDEV_eth1=br0\n'.format(number))
+        net.hn.vzctl('start', 100 + number)
+    wanted = {}
+    for number, (_, goal) in enumerate(KINDS, 1):
+        wanted.update({one.format(number): goal for one in ('192.0.2.{}', '2001:db8:2::{}', '192.0.2.1{}', '192.0.2.2{}')})
+        wanted['192.0.2.20{}'.format(number)] = ''
+    eventually(lambda: troubles(net.hn), [])
+    assert seen(net.hn) == wanted
+    for address, goal in wanted.items():
+        assert bool(net.route(address)) == bool(goal)
+    shown = net.hn.vzhook('announce', 'show').stdout
+    assert '192.0.2.2        102  standby   venet0     type-2, metric 1000  type-2, metric 1000\n' in shown
+    for number in range(1, 5):
+        net.hn.vzctl('stop', 100 + number)
+    until(lambda: seen(net.hn) == {}, 3)
+    assert 'permit 192.0.2' not in net.frr.show('running-config')
+    assert 'permit 192.0.2.2/32' not in net.hn.read('/etc/frr/frr.conf')
+    monitor.kill()
+    heard = monitor.communicate()[0]
+    assert '192.0.2.1 ' in heard and '192.0.2.4 ' not in heard and '2001:db8:2::4 ' not in heard and '192.0.2.20' not in heard
+
+
+def test_live_migration(net: Net) -> None:
+    """A ping every 10 ms, and an established connection, both from the Internet."""
+    net.hn.conf(101, 'IP_ADDRESS="192.0.2.5"\n')
+    net.hn.vzctl('start', 101)
+    net.routed('192.0.2.5', '10.0.0.2')
+    server = Movable(net.hn.ct(101), '192.0.2.5')
+    server.ready()
+    client = Client(net.lab.internet, '192.0.2.5')
+    ping = net.lab.internet.popen(net.lab.internet.ping_command('192.0.2.5', 300, 0.01))
+    time.sleep(0.5)
+
+    def resumed() -> None:
+        server.go_on(net.hn2.ct(101))
+        net.hn2.run(['nft', 'delete', 'table', 'ip', 'lock'])
+
+    # As CRIU does: nothing reaches the container's TCP before its connections are back.
+    net.hn2.run(['nft', '-f', '-'], input='table ip lock { chain forward { type filter hook forward priority 0; '
+                                          'ip daddr 192.0.2.5 meta l4proto tcp drop; }; }')
+    net.hn.migrate(101, net.hn2, True, server.freeze, resumed)
+    assert net.route('192.0.2.5') == '10.0.0.3' or net.routed('192.0.2.5', '10.0.0.3')
+    answered = int(ping.communicate(timeout=30)[0])
+    count, longest = client.end()
+    print('lost pings (10 ms each):', 300 - answered, 'echoes:', count, 'longest wait, ms:', longest)
+    assert count > 100 and answered > 150
+    assert troubles(net.hn) == troubles(net.hn2) == []
