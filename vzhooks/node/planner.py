@@ -168,15 +168,18 @@ def lost_ways(gone: Sequence[plan.Line]) -> List[str]:
 
 def missing(network: Network, found: NodeConf) -> List[Mistake]:
     """A mistake when the network's interface is neither there nor one that we would make."""
-    if facts.kind(network.dev) or any(bridge.name == network.dev for bridge in found.bridges):
-        return []
-    return [Mistake(network.at("dev"), "dev %s of [network %s]: there is no such interface"
-                    % (network.dev, network.name), "an interface of this node, or a [bridge], is wanted")]
+    return [] if facts.kind(network.dev) or found.makes(network.dev) else [absent(network)]
+
+
+def absent(network: Network) -> Mistake:
+    """What is said of an interface that is not there."""
+    return Mistake(network.at("dev"), "dev %s of [network %s]: there is no such interface"
+                   % (network.dev, network.name), "an interface of this node, or a [bridge], is wanted")
 
 
 def is_up(network: Network, found: NodeConf) -> bool:
     """Whether routes over the network's interface can be made, now or when `up` has made its bridge."""
-    return facts.is_up(network.dev) or any(bridge.name == network.dev for bridge in found.bridges)
+    return facts.is_up(network.dev) or found.makes(network.dev)
 
 
 def down(network: Network) -> Mistake:
