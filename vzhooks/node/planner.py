@@ -39,7 +39,7 @@ def node_plan(found: NodeConf) -> NodePlan:
     for bridge in found.bridges:
         lines += bridge_lines(bridge, tool, state)
         taken += moves(bridge, state)
-    marked = needs_marks(found.networks) or any("ingress" in line.command.lower() for line in journal.elements())
+    marked = needs_marks(found.networks) or any(map(_is_marking, journal.elements()))
     lines += marks(found) if marked else []
     lines += antispoof() if any("vzhooks_antispoof" in line.command for line in journal.read()) else []
     for network in found.networks:
@@ -98,8 +98,12 @@ def network_lines(network: Network, marked: bool) -> List[plan.Line]:
 
 def needs_marks(networks: Sequence[Network]) -> bool:
     """Whether packets of routed veths are marked: asked for, or done for a container already."""
-    return any(ROUTED in network.ingress for network in networks) or \
-        any("INGRESS" in line.command.upper() and not line.command.startswith("ip ") for line in journal.read())
+    return any(ROUTED in network.ingress for network in networks) or any(map(_is_marking, journal.read()))
+
+
+def _is_marking(line: plan.Line) -> bool:
+    """Whether a line belongs to the marking, of nft or of iptables; an interface in an `ip` line may be called so."""
+    return "ingress" in line.command.lower() and not line.command.startswith("ip ")
 
 
 def marks(found: NodeConf) -> List[plan.Line]:
