@@ -168,7 +168,7 @@ def test_how_it_is_announced(net: Net) -> None:
     for address, goal in wanted.items():
         assert bool(net.route(address)) == bool(goal)
     shown = net.hn.vzhook('announce', 'show').stdout
-    assert '192.0.2.2        102  standby   venet0     type-2, metric 1000  type-2, metric 1000\n' in shown
+    assert '192.0.2.2      102  standby   venet0     type-2, metric 1000  type-2, metric 1000\n' in shown
     for number in range(1, 5):
         net.hn.vzctl('stop', 100 + number)
     until(lambda: seen(net.hn) == {}, 3)
