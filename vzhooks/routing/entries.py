@@ -35,16 +35,37 @@ def name_of(row: str) -> str:
 def run(rows: "Sequence[str]", timeout: float) -> "Optional[Tuple[int, str]]":
     """Carry lines of configuration out, with or without `no`; return the first that failed and what was said.
 
-    A daemon that does not run is no failure: it will read its file.  Raise Expected, OSError.
+    A daemon that does not run is no failure: it will read its file.  Raise Expected.
     """
-    edit_files(lambda held: changed(held, rows))
-    said = configure(rows, timeout)
-    if not said or len(rows) == 1:
-        return (0, said) if said else None
-    for index, row in enumerate(rows):  # which of them it was
-        said = configure([row], timeout)
-        if said:
-            return index, said
+    before: List[str] = []
+
+    def change(held: "List[str]") -> "List[str]":
+        before.extend(held)
+        return changed(held, rows)
+
+    try:
+        # First the file: a daemon that starts just now reads it, or else hears vtysh.
+        edit_files(change)
+        failed = _first_refused(rows, timeout)
+        if failed:
+            new = [row for row in rows if row not in before]
+            edit_files(lambda held: [row for row in held if row not in new])
+    except OSError as error:
+        return 0, "%s: %s" % (error.filename or "vtysh", error.strerror)
+    return failed
+
+
+def _first_refused(rows: "Sequence[str]", timeout: float) -> "Optional[Tuple[int, str]]":
+    try:
+        said = configure(rows, timeout)
+        if not said or len(rows) == 1:
+            return (0, said) if said else None
+        for index, row in enumerate(rows):
+            said = configure([row], timeout)
+            if said:
+                return index, said
+    except Expected as error:
+        return 0, str(error)
     return None
 
 

@@ -25,4 +25,4 @@ def lines(node: NodeConf, wanted: Sequence[Tuple[Sequence[Address], Announced]])
               and node.announce.announces(address)]
     if not listed:
         return []
-    return render.render("listed", listed=listed, dash="-" if node.announce.on_error == "warn" else "")
+    return render.render("listed", listed=listed, mark={"warn": "-", "fail": "!"}.get(node.announce.on_error, ""))
