@@ -41,7 +41,28 @@ def missing(name):
     return None if found else f"{name} (package {PACKAGES[name][0]})"
 
 
-def pytest_collection_modifyitems(items):
+def pytest_addoption(parser):
+    parser.addoption("--part", default="1/1", metavar="N/M", help="the N-th of M parts of the tests, by whole files, for "
+                                                                  "runs side by side; together they are all")
+
+
+def part_of(files, number, parts):
+    """Give the files of one part: {file: how many tests}, the largest first, each to the part that has least so far."""
+    loads = [0] * parts
+    chosen = set()
+    for file in sorted(files, key=lambda file: (-files[file], file)):
+        least = loads.index(min(loads))
+        loads[least] += files[file]
+        if least == number - 1:
+            chosen.add(file)
+    return chosen
+
+
+def pytest_collection_modifyitems(config, items):
+    number, parts = map(int, config.getoption("--part").split("/"))
+    files = [str(item.fspath) for item in items]
+    chosen = part_of({file: files.count(file) for file in files}, number, parts)
+    items[:] = [item for item in items if str(item.fspath) in chosen]
     gaps = {}
     for item in items:
         tier = os.path.relpath(str(item.fspath), TESTS).split(os.sep)[0]
