@@ -79,11 +79,7 @@ def write(veid: str, device: str, lines: "Sequence[plan.Line]") -> None:
 
 def remove(veid: str, device: str) -> None:
     """Forget a device, and what a killed writer may have left of its journal."""
-    for path in (_path(veid, device), _path(veid, device) + store.NEW):
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            pass
+    store.remove(_path(veid, device))
 
 
 def _path(veid: str, device: str) -> str:

@@ -1,5 +1,6 @@
 """What the kernel has now, from iproute2's text listings (EL7's 4.11 has no JSON).  Slow: one process a question."""
 import _socket
+import functools
 import os
 from typing import List, NamedTuple, Optional
 
@@ -109,8 +110,9 @@ def older_than(major: int, minor: int) -> bool:
     return [int("0" + "".join(filter(str.isdigit, part))) for part in release[:2]] < [major, minor]
 
 
+@functools.lru_cache(maxsize=None)
 def rules_have_protocol() -> bool:
-    """Whether rules can say whose they are: kernel and iproute2 from 4.17 on."""
+    """Whether rules can say whose they are: kernel and iproute2 from 4.17 on.  Asked once a process."""
     if older_than(4, 17):
         return False
     result = process.run(["ip", "rule", "help"])
@@ -146,8 +148,12 @@ def peer_of(veid: str, device: str) -> Optional[Link]:
     return None
 
 
+@functools.lru_cache(maxsize=None)
 def ip_sets_master() -> bool:
-    """Whether this node's ip can put an interface into a bridge (iproute2 from 2011 on); else brctl must."""
+    """Whether this node's ip can put an interface into a bridge (iproute2 from 2011 on); else brctl must.
+
+    Asked once a process.
+    """
     result = process.run(["ip", "link", "help"])
     return " master " in result.output + result.errors
 

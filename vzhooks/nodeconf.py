@@ -34,6 +34,10 @@ class NodeConf(NamedTuple):
     node_mistakes: Tuple[Mistake, ...] = ()  # in the other sections
     doubts: Tuple[Mistake, ...] = ()
 
+    def makes(self, name: str) -> bool:
+        """Whether NAME is a [bridge]: an interface that is there when `up` has made it."""
+        return any(bridge.name == name for bridge in self.bridges)
+
 
 def _seconds(text: str, where: str) -> float:
     return float(names.number(text, 1, 3600))

@@ -11,7 +11,7 @@ from vzhooks.model import Container, Veth, container
 from vzhooks.netif import Interface
 from vzhooks.network import Network, network_of, offload_words
 from vzhooks.node import backend, share
-from vzhooks.node.planner import in_order
+from vzhooks.node.planner import bridge_tool, in_order
 from vzhooks.nodeconf import NodeConf
 from vzhooks.routing import plans as routing
 from vzhooks.view import Attachment, bridge_mistake, view
@@ -142,29 +142,29 @@ def _lines_of_filter(veid: str, found: Container, call: Call, node: NodeConf) ->
     """What is filtered though another script sets the network up (else_script)."""
     lines: List[plan.Line] = []
     for veth in found.veths:
-        guard = _guard(veid, veth, "", "", node, False) if veth.interface.host_ifname == call.device else None
+        guard = _guard(veid, veth, "", node, False) if veth.interface.host_ifname == call.device else None
         lines += render.render("antispoof", veid=veid, guard=guard) if guard else []
     return lines
 
 
-def _guard(veid: str, veth: Veth, mac: str, tool: str, node: NodeConf, running: bool) -> Optional[antispoof.Guard]:
+def _guard(veid: str, veth: Veth, tool: str, node: NodeConf, running: bool) -> Optional[antispoof.Guard]:
     """What filters a veth that joins its bridge by TOOL, None where nothing does.  Raise Expected."""
     if veth.allow is None:
         return None
-    device, bridge = veth.interface.host_ifname, veth.bridge
-    if not mac and not veth.interface.mac:
+    device, bridge, mac = veth.interface.host_ifname, veth.bridge, veth.interface.mac
+    if not mac:
         link = kernel.peer_of(veid, device)
         mac = link.mac if link else ""
     on_ovs = tool == "ovs" and bool(bridge)
     take_down = on_ovs and running and facts.is_up(device) and ovs.bridge_of(device) != bridge
-    return antispoof.guard(veth, mac or veth.interface.mac, "ovs" if on_ovs else backend.choose(node), bridge,
-                           take_down)
+    return antispoof.guard(veth, mac, "ovs" if on_ovs else backend.choose(node), bridge, take_down)
 
 
 def _lines(veid: str, found: Container, veth: Veth, network: Network, node: NodeConf, facts: Facts,
            doubts: List[Mistake], running: bool) -> List[plan.Line]:
-    guard = _guard(veid, veth, "", "ovs" if network.vport else _tool(veth, node, facts), node, running)
-    lines = _lines_of(veid, found, veth, network, node, facts, doubts, guard)
+    tool = _tool(veth, node, facts)
+    guard = _guard(veid, veth, "ovs" if network.vport else tool, node, running)
+    lines = _lines_of(veid, found, veth, network, node, facts, doubts, tool, guard)
     if guard and not any(line.vital and not line.command.startswith("vtysh ") for line in lines):
         raise render.TemplateError("a template of %s leaves out antispoof.j2, so that %s would not be filtered; "
                                    "'include \"antispoof.j2\"' as in the shipped one is wanted"
@@ -173,10 +173,9 @@ def _lines(veid: str, found: Container, veth: Veth, network: Network, node: Node
 
 
 def _lines_of(veid: str, found: Container, veth: Veth, network: Network, node: NodeConf, facts: Facts,
-              doubts: List[Mistake], guard: Optional[antispoof.Guard]) -> List[plan.Line]:
+              doubts: List[Mistake], tool: str, guard: Optional[antispoof.Guard]) -> List[plan.Line]:
     interface = veth.interface
     device = interface.host_ifname
-    tool = _tool(veth, node, facts)
     attachment = Attachment("ovs" if network.vport else tool, _leave(veth, tool, facts) if interface.modern else (),
                             network.external_ids,
                             " ".join(offload_words(network.bridge, device, facts) if network.bridge else []))
@@ -215,9 +214,7 @@ def _tool(veth: Veth, node: NodeConf, facts: Facts) -> str:
     """What puts a veth into its bridge on this node."""
     if veth.bridge and facts.get("kind", veth.bridge) == "other":
         return "ovs"
-    if node.bridge_tool != "auto":
-        return node.bridge_tool
-    return "ip" if kernel.ip_sets_master() else "brctl"
+    return bridge_tool(node)
 
 
 def _named(veid: str, veth: Veth) -> Veth:

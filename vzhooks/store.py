@@ -45,6 +45,15 @@ def save(path: str, header: "Sequence[Tuple[str, str]]", body: str) -> None:
         raise
 
 
+def remove(path: str) -> None:
+    """Remove a file, where there is one, and what a killed writer may have left of it."""
+    for name in (path, path + NEW):
+        try:
+            os.unlink(name)
+        except FileNotFoundError:
+            pass
+
+
 def load(path: str) -> "Optional[Tuple[List[Tuple[str, str]], str]]":
     """Return a file's (header, body), None where there is none; a key may stand several times.  Raise Unusable."""
     content = read_trusted(path)

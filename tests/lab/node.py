@@ -138,12 +138,15 @@ class Node(Host):
         """A container of this node, running or not."""
         return Ct(self, str(veid))
 
-    def migrate(self, veid: object, destination: 'Node', online: bool = False) -> None:
+    def migrate(self, veid: object, destination: 'Node', online: bool = False, frozen: Callable[[], None] = lambda: None,
+                resumed: Callable[[], None] = lambda: None) -> None:
         """Move a container as vzmigrate does. Online, the destination's hooks run before the source's umount hooks.
 
+        `frozen` and `resumed` are called when it stands still, and when it has its network there: for its processes.
         The destination's conf and private area replace what it had of this container; the source's are removed at last.
         """
         self.vzctl('migrate-freeze' if online else 'stop', veid)
+        frozen()
         if os.path.isdir(self.path('vz/private/{}'.format(veid))):
             run(['cp', '-a', self.path('vz/private/{}'.format(veid)), destination.path('vz/private')])
         for name in sorted(os.listdir(self.path('etc/vz/conf'))):
@@ -155,6 +158,7 @@ class Node(Host):
             dump = 'vz/dump/{}'.format(veid)
             destination.write(dump, self.read(dump))
         destination.vzctl('resume' if online else 'start', veid)
+        resumed()
         if online:
             self.vzctl('migrate-kill', veid)
         self.vzctl('destroy', veid)

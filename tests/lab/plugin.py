@@ -10,6 +10,7 @@ import pytest
 from tests.lab import namespaces
 from tests.lab.network import Lab
 from tests.lab.node import Node, forget_installed
+from tests.lab.uplinks import Uplinks
 
 _left_behind: List[str] = []
 
@@ -61,3 +62,25 @@ def two_nodes(lab: Lab) -> Tuple[Node, Node]:
     second = lab.add_node('hn2')
     second.install()
     return lab.nodes['hn'], second
+
+
+@pytest.fixture
+def plain_node(bare_lab: Lab) -> Node:
+    """The only node of a lab, as it is delivered: its address on eth0, no bridge. It has the product installed."""
+    made = bare_lab.add_node('plain', '10.0.0.2/24', bridge=None)
+    bare_lab.nodes['hn'].close()
+    made.install()
+    return made
+
+
+@pytest.fixture
+def uplinks() -> Iterator[Uplinks]:
+    """Scenario 2's network, with nothing installed."""
+    with Lab() as lab:
+        yield Uplinks(lab)
+
+
+@pytest.fixture
+def hn(uplinks: Uplinks) -> Node:
+    """The node of `uplinks`, which a file may have of its own."""
+    return uplinks.node

@@ -46,24 +46,35 @@ print(count, int(longest * 1000))
 '''
 
 
-class Stream:
-    """An established connection from CLIENT (a Host) to an address of SERVER (a Host)."""
+class Client:
+    """An established connection from HOST to an address where something echoes."""
 
-    def __init__(self, client: Host, server: Host, address: str, port: int = 2222) -> None:
-        self._server = server.popen([sys.executable, '-IS', '-c', SERVER, address, port], stderr=None)
-        self._ready(self._server)
-        self._client = client.popen([sys.executable, '-IS', '-c', CLIENT, address, port], stdin=subprocess.PIPE, stderr=None)
-        self._ready(self._client)
-
-    @staticmethod
-    def _ready(process: 'subprocess.Popen[str]') -> None:
-        assert process.stdout is not None
-        assert process.stdout.readline() == 'ready\n'
+    def __init__(self, host: Host, address: str, port: int = 2222) -> None:
+        self._client = host.popen([sys.executable, '-IS', '-c', CLIENT, address, port], stdin=subprocess.PIPE, stderr=None)
+        _ready(self._client)
 
     def end(self) -> List[int]:
         """Close it: [numbers that went there and back, milliseconds of the longest wait]. An AssertionError when it broke."""
         time.sleep(0.1)
         out, _ = self._client.communicate('\n', timeout=30)
         assert self._client.returncode == 0, 'the connection did not survive'
-        self._server.communicate(timeout=30)
         return [int(word) for word in out.split()]
+
+
+class Stream(Client):
+    """The same with its server, on another Host."""
+
+    def __init__(self, client: Host, server: Host, address: str, port: int = 2222) -> None:
+        self._server = server.popen([sys.executable, '-IS', '-c', SERVER, address, port], stderr=None)
+        _ready(self._server)
+        super().__init__(client, address, port)
+
+    def end(self) -> List[int]:
+        found = super().end()
+        self._server.communicate(timeout=30)
+        return found
+
+
+def _ready(process: 'subprocess.Popen[str]') -> None:
+    assert process.stdout is not None
+    assert process.stdout.readline() == 'ready\n'

@@ -91,11 +91,6 @@ def uplinks(request: pytest.FixtureRequest) -> Iterator[Uplinks]:
         yield made
 
 
-@pytest.fixture
-def hn(uplinks: Uplinks) -> Node:
-    return uplinks.node
-
-
 def test_from_outside_from_the_node_and_by_the_right_uplink(uplinks: Uplinks, hn: Node) -> None:
     hn.conf(101, conf(101, A, 'FLOATING_IP="{}"\n'.format(PUBLIC)))
     before = snapshot(hn)

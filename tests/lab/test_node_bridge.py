@@ -14,13 +14,9 @@ CONF = '/etc/vz/vzhooks.conf'
 
 
 @pytest.fixture
-def node(bare_lab: Lab) -> Node:
-    """A node as it is delivered: its address on eth0, no bridge."""
-    made = bare_lab.add_node('plain', '10.0.0.2/24', bridge=None)
-    bare_lab.nodes['hn'].close()
-    made.install()
-    made.write(CONF, BR0)
-    return made
+def node(plain_node: Node) -> Node:
+    plain_node.write(CONF, BR0)
+    return plain_node
 
 
 @pytest.fixture

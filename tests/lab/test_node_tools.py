@@ -13,13 +13,10 @@ BR0 = '[bridge br0]\ntype = {}\nports = eth0\naddress = 10.0.0.2/24\ngateway = 1
 
 
 @pytest.fixture
-def node(bare_lab: Lab) -> Node:
-    made = bare_lab.add_node('plain', '10.0.0.2/24', bridge=None)
-    bare_lab.nodes['hn'].close()
-    made.install()
+def node(plain_node: Node) -> Node:
     # without IPv6, since [bridge] names all addresses of a port
-    made.batch(['address del 2001:db8:1::2/64 dev eth0', 'route del default via 2001:db8:1::1'])
-    return made
+    plain_node.batch(['address del 2001:db8:1::2/64 dev eth0', 'route del default via 2001:db8:1::1'])
+    return plain_node
 
 
 @pytest.mark.needs('brctl')

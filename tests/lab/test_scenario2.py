@@ -48,11 +48,6 @@ def uplinks() -> Iterator[Uplinks]:
         yield made
 
 
-@pytest.fixture
-def hn(uplinks: Uplinks) -> Node:
-    return uplinks.node
-
-
 def rules(node: Node, family: int = 4) -> List[str]:
     return [row.replace('\t', ' ') for row in node.ip('-N -{} rule show'.format(family)).splitlines() if OURS.match(row)]
 

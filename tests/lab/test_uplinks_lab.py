@@ -30,17 +30,6 @@ from tests.lab.uplinks import (
 pytestmark = pytest.mark.needs('root', 'nft')
 
 
-@pytest.fixture
-def uplinks() -> Iterator[Uplinks]:
-    with Lab() as lab:
-        yield Uplinks(lab)
-
-
-@pytest.fixture
-def hn(uplinks: Uplinks) -> Node:
-    return uplinks.node
-
-
 def scenario(node: Node) -> None:
     """Scenario 2 by hand, in both families."""
     node.batch(TABLES + NEIGHBOURS)

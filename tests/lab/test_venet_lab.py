@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import time
-from typing import Iterator, List
+from typing import List
 
 import pytest
 
@@ -17,17 +17,6 @@ from tests.lab.snapshot import diff, snapshot
 from tests.lab.uplinks import ALL, BOTH, EXTERNAL, INNER, INNER6, INTERNAL, INTERNAL6, OUTER, OUTER6, Uplinks
 
 pytestmark = pytest.mark.needs('root', 'nft')
-
-
-@pytest.fixture
-def uplinks() -> Iterator[Uplinks]:
-    with Lab() as lab:
-        yield Uplinks(lab)
-
-
-@pytest.fixture
-def hn(uplinks: Uplinks) -> Node:
-    return uplinks.node
 
 
 def routes(node: Node) -> List[str]:

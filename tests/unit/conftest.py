@@ -5,6 +5,8 @@ from typing import Callable
 import pytest
 from hypothesis import HealthCheck, settings
 
+from vzhooks import kernel
+
 settings.register_profile("unit", derandomize=True, max_examples=100, deadline=None, database=None,
                           suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large,
                                                  HealthCheck.function_scoped_fixture])
@@ -19,6 +21,8 @@ def root(tmp_path, monkeypatch) -> str:
     monkeypatch.setenv("VZHOOKS_ROOT", path)
     for name in ("VE_CONFFILE", "VEID", "NETWORK_TYPE", "VPORT_TYPE"):
         monkeypatch.delenv(name, raising=False)
+    kernel.rules_have_protocol.cache_clear()
+    kernel.ip_sets_master.cache_clear()
     return path
 
 

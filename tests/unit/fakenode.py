@@ -6,7 +6,8 @@ import ipaddress
 import os
 import shutil
 
-from vzhooks import facts, kernel, process
+from vzhooks import facts, kernel, plan, process
+from vzhooks.node import planner
 
 DEFAULTS = {"main": "254", "local": "255", "default": "253"}
 
@@ -233,6 +234,25 @@ class FakeNode:
             self.put(device, "bridge/" + words[2], words[3])
         else:
             self.put(device, {"alias": "ifalias"}.get(words[0], words[0]), words[1])
+
+
+def bridged_node(tmp_path, monkeypatch):
+    """A node with two plain interfaces and two bridges, the first of which leads to the world."""
+    made = FakeNode(tmp_path / "node", monkeypatch)
+    made.link("eth0", mac="02:00:0a:00:00:02")
+    made.link("eth1", mac="02:00:0a:00:00:03")
+    made.link("vmbr0", "linux")
+    made.link("vmbr1", "linux")
+    made.ip("route add default via 192.168.1.3 dev vmbr0 proto static")
+    return made
+
+
+def plan_of(ini, put, root):
+    """Of the vzhooks.conf INI, called F: the node's plan as text, and what is doubted."""
+    put("/etc/vz/vzhooks.conf", ini)
+    made = planner.node_plan(planner.conf())
+    return plan.text(made.lines).replace(root + "/etc/vz/vzhooks.conf", "F"), [
+        str(doubt).replace(root + "/etc/vz/vzhooks.conf", "F") for doubt in made.doubts]
 
 
 def single(prefix):

@@ -1,7 +1,7 @@
 """What on a node stands in the way of vzhooks.conf, and what of its way to the world would move."""
 import pytest
 
-from tests.unit.fakenode import FakeNode
+from tests.unit.fakenode import bridged_node, plan_of
 from tests.unit.test_node_plan import BR0, SCENARIO2
 from vzhooks import lint, plan
 from vzhooks.errors import ConfigError
@@ -10,24 +10,13 @@ from vzhooks.node import planner
 
 @pytest.fixture
 def node(tmp_path, monkeypatch):
-    made = FakeNode(tmp_path / "node", monkeypatch)
-    made.link("eth0", mac="02:00:0a:00:00:02")
-    made.link("eth1", mac="02:00:0a:00:00:03")
-    made.link("vmbr0", "linux")
-    made.link("vmbr1", "linux")
-    made.ip("route add default via 192.168.1.3 dev vmbr0 proto static")
-    return made
+    return bridged_node(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def planned(put, root, node):
     """planned(INI): (the plan's text, what is doubted)."""
-    def make(ini):
-        put("/etc/vz/vzhooks.conf", ini)
-        made = planner.node_plan(planner.conf())
-        return plan.text(made.lines).replace(root + "/etc/vz/vzhooks.conf", "F"), [
-            str(doubt).replace(root + "/etc/vz/vzhooks.conf", "F") for doubt in made.doubts]
-    return make
+    return lambda ini: plan_of(ini, put, root)
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
 """vzhooks.conf and the node's state become the node's plan, exactly; and what stands in its way."""
 import pytest
 
-from tests.unit.fakenode import FakeNode
-from vzhooks import kernel, plan
+from tests.unit.fakenode import bridged_node, plan_of
+from vzhooks import kernel
 from vzhooks.errors import Expected
 from vzhooks.node import journal, planner
 
@@ -22,24 +22,13 @@ BR0 = "[bridge br0]\nports = eth0\naddress = 10.0.0.2/24 2001:db8:1::2/64\ngatew
 
 @pytest.fixture
 def node(tmp_path, monkeypatch):
-    made = FakeNode(tmp_path / "node", monkeypatch)
-    made.link("eth0", mac="02:00:0a:00:00:02")
-    made.link("eth1", mac="02:00:0a:00:00:03")
-    made.link("vmbr0", "linux")
-    made.link("vmbr1", "linux")
-    made.ip("route add default via 192.168.1.3 dev vmbr0 proto static")
-    return made
+    return bridged_node(tmp_path, monkeypatch)
 
 
 @pytest.fixture
 def planned(put, root, node):
     """planned(INI): (the plan's text, what is doubted)."""
-    def make(ini):
-        put("/etc/vz/vzhooks.conf", ini)
-        made = planner.node_plan(planner.conf())
-        return plan.text(made.lines).replace(root + "/etc/vz/vzhooks.conf", "F"), [
-            str(doubt).replace(root + "/etc/vz/vzhooks.conf", "F") for doubt in made.doubts]
-    return make
+    return lambda ini: plan_of(ini, put, root)
 
 
 def test_scenario_2(planned):

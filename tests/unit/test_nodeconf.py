@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from vzhooks import floating, nodeconf
 from vzhooks.node import bridge, network
+from vzhooks.routing import settings as announce
 
 SHIPPED = os.path.join(os.path.dirname(__file__), "..", "..", "etc", "vz", "vzhooks.conf")
 
@@ -61,22 +62,27 @@ def test_all_mistakes_come_at_once():
     assert [one.split(":")[1] for one in read("x\n[node]\ny\ntimeout = z\n[a\n")[1]] == ["1", "3", "5", "4"]
 
 
-def test_the_shipped_file_is_right_and_has_every_setting_with_its_default():
+def test_the_shipped_file_is_right_and_has_every_setting_with_its_default(put):
     with open(SHIPPED, encoding="utf-8") as file:
         text = file.read()
     assert read(text) == (nodeconf.NodeConf(antispoof="yes"), [])
     uncommented = re.sub(r"(?m)^#(?! |$)", "", text)
-    found, mistakes = read(uncommented.replace("/usr/sbin/vznetaddbr", sys.executable))
+    key = put("/key", "secret", 0o600)
+    found, mistakes = read(uncommented.replace("/usr/sbin/vznetaddbr", sys.executable).replace("/etc/vz/announce.key", key))
     assert (mistakes, found.node_mistakes, found.else_script) == ([], (), sys.executable)
-    assert found._replace(else_script="", bridges=(), networks=(), floating=floating.Settings()) == nodeconf.NodeConf(
+    assert found._replace(else_script="", bridges=(), networks=(), floating=floating.Settings(),
+                          announce=announce.Announce()) == nodeconf.NodeConf(
         antispoof="yes")
-    for made, settings, example in ((found.floating, floating.SETTINGS, ("where", "wheres", "uplinks", "snat")),
+    of_ospf = {key: check for key, check in announce.SETTINGS.items() if key not in announce.OF_BGP}
+    for made, settings, example in ((found.announce, of_ospf, ("where", "wheres", "router_id", "exclude", "include", "on_error",
+                                                               "auth_key_file", "interfaces", "network", "cost")),
+                                    (found.floating, floating.SETTINGS, ("where", "wheres", "uplinks", "snat")),
                                     (found.bridges[0], bridge.SETTINGS, ("name", "where", "wheres", "ports", "address",
                                                                          "gateway", "mtu", "mac")),
                                     (found.networks[0], network.SETTINGS, ("name", "where", "wheres", "cidr", "dev", "gateway",
                                                                            "table", "rp_filter"))):
         assert set(settings) == set(made.wheres)
-        default = type(made)() if made is found.floating else type(made)("", "")
+        default = type(made)() if made in (found.floating, found.announce) else type(made)("", "")
         assert [(key, value) for key, value in made._asdict().items() if key not in example] == [
             (key, value) for key, value in default._asdict().items() if key not in example]
 

@@ -81,15 +81,16 @@ class Change:
     def run(self) -> None:
         """Do it.  Raise Expected or OSError after all is as it was before."""
         known = {line.key for line in self.before}
-        both = self.before + [line for line in self.new if line.key not in known]
-        journal.write(both)
+        added = [line for line in self.new if line.key not in known]
+        journal.write(self.before + added)
         try:
             self.job.carry_out(self.new, [])
         except BaseException:  # also when somebody presses Ctrl-C
             self.job.on_error = "warn"
             _undo(self.job, self.new)
             self.job.carry_out(self.replaced, [])
-            journal.write([line for line in both if line.key in known or _holds(line, self.timeout)])
+            present = Present([line.command for line in added], self.timeout)
+            journal.write(self.before + [line for line in added if present.holds(line.command)])
             raise
         left = self.job.take_back(self.gone)
         try:
@@ -107,10 +108,6 @@ def _undo(job: apply.Job, lines: "Sequence[plan.Line]") -> "List[plan.Line]":
     """Undo those of LINES that have been done; a command that hung may have done its work."""
     present = Present([line.command for line in lines], job.timeout)
     return job.take_back([line for line in lines if present.holds(line.command) is not False])
-
-
-def _holds(line: plan.Line, timeout: float) -> bool:
-    return bool(Present([line.command], timeout).holds(line.command))
 
 
 def restore(say: "Callable[[str], None]", gone: "Sequence[plan.Line]", new: "Sequence[plan.Line]",

@@ -88,7 +88,7 @@ def down(options: Options) -> None:
 
     def change() -> Tuple[Change, List[str]]:
         change = Change([], say, show, found.timeout)
-        change.gone += status.marked(found, change.gone)
+        change.gone += status.marked(change.gone)
         status.refuse_used(change.gone, found)
         return change, planner.lost_ways(change.gone)
 

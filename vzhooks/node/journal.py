@@ -2,14 +2,12 @@
 
 And, while a change waits for `vzhook node confirm`, what it consists of.
 """
-import os
-
 from vzhooks import facts, journal, paths, plan, store
 from vzhooks.errors import Expected
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import List, Optional, Sequence, Tuple
+    from typing import Dict, List, Optional, Sequence, Tuple
 ELEMENTS = ("nft ", "iptables ", "ip6tables ", "ebtables ", "ovs-ofctl ")  # of several containers in one place
 
 
@@ -34,7 +32,8 @@ def lock() -> store.Lock:
 
 def read() -> "List[plan.Line]":
     """The journal's lines, [] where there is none of this boot.  Raise store.Unusable, plan.PlanError."""
-    return _load("journal") or []
+    stored = _stored("journal")
+    return plan.parse(stored[1], _path("journal")) if stored else []
 
 
 def elements() -> "List[plan.Line]":
@@ -58,17 +57,17 @@ def write(lines: "Sequence[plan.Line]") -> None:
 
 def pending() -> "Optional[Pending]":
     """The change that waits for its confirmation.  Raise store.Unusable, plan.PlanError."""
-    path = paths.run("node", "pending")
-    stored = store.load(path)
-    header = dict(stored[0]) if stored else {}
-    if stored is None or header.get("boot") != paths.boot_id():
+    stored = _stored("pending")
+    if stored is None:
         return None
+    header, body = stored
+    path = _path("pending")
     try:
         gone, new = int(header["gone"]), int(header["gone"]) + int(header["new"])
         watcher, deadline = header["watcher"], float(header["deadline"])
     except (KeyError, ValueError):
         raise store.Unusable("%s: damaged; its removal is wanted, and a look at 'vzhook node check'" % path) from None
-    lines = plan.parse(stored[1], path)
+    lines = plan.parse(body, path)
     return Pending(lines[:gone], lines[gone:new], watcher, deadline, lines[new:])
 
 
@@ -81,7 +80,7 @@ def wait(change: Pending) -> None:
 
 def settle() -> None:
     """Nothing waits any more."""
-    _remove("pending")
+    store.remove(_path("pending"))
 
 
 def process_name(pid: int) -> str:
@@ -94,24 +93,19 @@ def process_name(pid: int) -> str:
     return "" if fields[0] in "ZX" else "%d %s" % (pid, fields[19])
 
 
-def _load(name: str) -> "Optional[List[plan.Line]]":
-    path = paths.run("node", name)
-    stored = store.load(path)
-    if stored is None or dict(stored[0]).get("boot") != paths.boot_id():
-        return None
-    return plan.parse(stored[1], path)
+def _path(name: str) -> str:
+    return paths.run("node", name)
+
+
+def _stored(name: str) -> "Optional[Tuple[Dict[str, str], str]]":
+    """The header and the text of a file of this boot, None where there is none.  Raise store.Unusable."""
+    stored = store.load(_path(name))
+    header = dict(stored[0]) if stored else {}
+    return None if stored is None or header.get("boot") != paths.boot_id() else (header, stored[1])
 
 
 def _save(name: str, lines: "Sequence[plan.Line]", more: "Sequence[Tuple[str, str]]") -> None:
     if not lines and not more:
-        return _remove(name)
+        return store.remove(_path(name))
     header = [("vzhooks-node", "1"), ("boot", paths.boot_id())] + list(more)
-    store.save(paths.run("node", name), header, plan.text(lines))
-
-
-def _remove(name: str) -> None:
-    for path in (paths.run("node", name), paths.run("node", name) + store.NEW):
-        try:
-            os.unlink(path)
-        except FileNotFoundError:
-            pass
+    store.save(_path(name), header, plan.text(lines))

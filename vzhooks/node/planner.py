@@ -39,7 +39,7 @@ def node_plan(found: NodeConf) -> NodePlan:
     for bridge in found.bridges:
         lines += bridge_lines(bridge, tool, state)
         taken += moves(bridge, state)
-    marked = needs_marks(found.networks) or any("ingress" in line.command.lower() for line in journal.elements())
+    marked = needs_marks(found.networks) or any(map(_is_marking, journal.elements()))
     lines += marks(found) if marked else []
     lines += antispoof() if any("vzhooks_antispoof" in line.command for line in journal.read()) else []
     for network in found.networks:
@@ -98,8 +98,12 @@ def network_lines(network: Network, marked: bool) -> List[plan.Line]:
 
 def needs_marks(networks: Sequence[Network]) -> bool:
     """Whether packets of routed veths are marked: asked for, or done for a container already."""
-    return any(ROUTED in network.ingress for network in networks) or \
-        any("INGRESS" in line.command.upper() and not line.command.startswith("ip ") for line in journal.read())
+    return any(ROUTED in network.ingress for network in networks) or any(map(_is_marking, journal.read()))
+
+
+def _is_marking(line: plan.Line) -> bool:
+    """Whether a line belongs to the marking (marks.j2, routed.j2), of nft or of iptables."""
+    return " inet vzhooks_ingress" in line.command or " VZHOOKS-INGRESS " in line.command
 
 
 def marks(found: NodeConf) -> List[plan.Line]:
@@ -168,15 +172,18 @@ def lost_ways(gone: Sequence[plan.Line]) -> List[str]:
 
 def missing(network: Network, found: NodeConf) -> List[Mistake]:
     """A mistake when the network's interface is neither there nor one that we would make."""
-    if facts.kind(network.dev) or any(bridge.name == network.dev for bridge in found.bridges):
-        return []
-    return [Mistake(network.at("dev"), "dev %s of [network %s]: there is no such interface"
-                    % (network.dev, network.name), "an interface of this node, or a [bridge], is wanted")]
+    return [] if facts.kind(network.dev) or found.makes(network.dev) else [absent(network)]
+
+
+def absent(network: Network) -> Mistake:
+    """What is said of an interface that is not there."""
+    return Mistake(network.at("dev"), "dev %s of [network %s]: there is no such interface"
+                   % (network.dev, network.name), "an interface of this node, or a [bridge], is wanted")
 
 
 def is_up(network: Network, found: NodeConf) -> bool:
     """Whether routes over the network's interface can be made, now or when `up` has made its bridge."""
-    return facts.is_up(network.dev) or any(bridge.name == network.dev for bridge in found.bridges)
+    return facts.is_up(network.dev) or found.makes(network.dev)
 
 
 def down(network: Network) -> Mistake:

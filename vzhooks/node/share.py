@@ -46,7 +46,7 @@ def needed(node: NodeConf, found: Container, facts: Facts) -> Needed:
             if network.rp_filter:  # what it goes back to is part of the plan
                 facts.get("sysctl", rp_filter_of(network.dev))
         else:
-            doubts += planner.missing(network, node._replace(bridges=()))
+            doubts.append(planner.absent(network))
     if addresses:
         doubts += node.node_mistakes  # a network that they belong to may be among them
     mistakes: List[Mistake] = []

@@ -60,7 +60,7 @@ def _is_ours(row: str, rule: Dict[str, str], six: bool) -> bool:
         and (near or rule["to"] == "all")
 
 
-def marked(found: NodeConf, gone: Sequence[plan.Line]) -> List[plan.Line]:
+def marked(gone: Sequence[plan.Line]) -> List[plan.Line]:
     """What is on the node with our marks, though no journal has it: made by exported files, or the journal was lost."""
     present = Present([])
     known = [present.route(line.command.partition(" route replace ")[2].split())

@@ -42,7 +42,7 @@ def uplinks(found: NodeConf, state: Live) -> List[Uplink]:
     """The uplinks whose interface is there, or a [bridge]."""
     made = []
     for number, dev in enumerate(found.floating.uplinks, 1):
-        if facts.kind(dev) or any(bridge.name == dev for bridge in found.bridges):
+        if facts.kind(dev) or found.makes(dev):
             made.append(Uplink(dev, found.floating.at("uplinks"), found.floating.mark(number), REPLIES + number,
                                found.floating.tables + number - 1, _networks(dev, found, state),
                                _gateways(dev, found, state)))
@@ -53,8 +53,7 @@ def missing(found: NodeConf) -> List[Mistake]:
     """Uplinks that are not there."""
     return [Mistake(found.floating.at("uplinks"), "uplink %s: there is no such interface" % dev,
                     "an interface of this node, or a [bridge], is wanted")
-            for dev in found.floating.uplinks
-            if not facts.kind(dev) and all(bridge.name != dev for bridge in found.bridges)]
+            for dev in found.floating.uplinks if not facts.kind(dev) and not found.makes(dev)]
 
 
 def rp_filters(found: NodeConf, state: Live) -> List[Mistake]:

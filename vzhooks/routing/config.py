@@ -128,7 +128,7 @@ def _ospf6(found: Announce, key: str, networks: Mapping[str, Sequence[str]]) -> 
         rows += [" ipv6 ospf6 area " + found.area] if not quagga else []
         rows += [" ipv6 ospf6 hello-interval %d" % found.hello,
                  " ipv6 ospf6 dead-interval %d" % (found.dead or MINIMAL_OF_V3)]
-        if found.network and not quagga:
+        if found.network not in ("", "point-to-multipoint") and not quagga:  # ospf6d 8.4 does not know the latter
             rows.append(" ipv6 ospf6 network " + found.network)
         rows += [" ipv6 ospf6 cost %d" % cost for one, cost in found.cost if one == name]
         rows.append(" ipv6 ospf6 retransmit-interval 1")

@@ -115,7 +115,7 @@ def edited(text: str, change: "Callable[[List[str]], List[str]]") -> str:
     part = rows[begin:end]
     lists = {name_of(row) for row in part if is_placeholder(row)}
     held = [row for row in part if name_of(row) in lists and not is_placeholder(row)]
-    wanted = [row for row in change(held) if name_of(row) in lists]
+    wanted = sorted(row for row in change(held) if name_of(row) in lists)
     if wanted == held:
         return text
     made: List[str] = []
