@@ -35,14 +35,33 @@ def name_of(row: str) -> str:
 def run(rows: "Sequence[str]", timeout: float) -> "Optional[Tuple[int, str]]":
     """Carry lines of configuration out, with or without `no`; return the first that failed and what was said.
 
-    A daemon that does not run is no failure: it will read its file.  Raise Expected, OSError.
+    A daemon that does not run is no failure: it will read its file.  Raise Expected.
     """
-    edit_files(lambda held: changed(held, rows))
-    said = configure(rows, timeout)
-    if not said or len(rows) == 1:
-        return (0, said) if said else None
+    unwritten = ""
+    try:
+        edit_files(lambda held: changed(held, rows))
+    except OSError as error:
+        unwritten = "%s: %s" % (error.filename, error.strerror)
+    try:
+        failed = _configured(rows, timeout)
+    except OSError as error:
+        raise Expected("vtysh: %s" % error.strerror) from None
+    return failed or ((0, unwritten) if unwritten else None)
+
+
+def _configured(rows: "Sequence[str]", timeout: float) -> "Optional[Tuple[int, str]]":
+    """Tell the running daemons; return the first row that they object to.  Raise Expected, OSError."""
+    try:
+        if not configure(rows, timeout):
+            return None
+    except process.MissingCommand:
+        if len(rows) == 1:
+            raise
     for index, row in enumerate(rows):  # which of them it was
-        said = configure([row], timeout)
+        try:
+            said = configure([row], timeout)
+        except process.MissingCommand as error:
+            said = str(error)
         if said:
             return index, said
     return None
@@ -67,7 +86,8 @@ def configure(rows: "Sequence[str]", timeout: float) -> str:
     if any(DOWN in row for row in said) or result.status == 0 and not objections:
         return ""
     if not said and all(row.startswith("no ") for row in rows):
-        return ""  # FRR's only sign that there is no such entry
+        # FRR's only sign that there is no such entry; behind that vtysh has done nothing.
+        return " ".join(filter(None, [configure([row], timeout) for row in rows])) if len(rows) > 1 else ""
     return " ".join(" ".join(objections or said).split()) or result.ended
 
 
