@@ -196,6 +196,7 @@ def test_without_the_daemon(net: Net) -> None:
         refused = net.hn.vzctl('start', 101, check=False)
         assert refused.returncode == 79
         assert 'vtysh: not found in' in refused.stdout + refused.stderr and 'install frr' in refused.stdout + refused.stderr
+        assert '192.0.2.5/32' not in net.hn.read('/etc/frr/frr.conf')
         net.hn.write('/etc/vz/vzhooks.conf', conf + 'on_error = warn\n')
         started = net.hn.vzctl('start', 101)
         assert 'install frr' in started.stdout + started.stderr

@@ -2,7 +2,8 @@
 import pytest
 
 from tests.unit.fakenode import bridged_node, plan_of
-from vzhooks import kernel
+from vzhooks import journal as container_journal
+from vzhooks import kernel, plan
 from vzhooks.errors import Expected
 from vzhooks.node import journal, planner
 
@@ -314,3 +315,13 @@ def test_a_bridge_without_ports_has_a_mac_of_its_own_that_stays(planned):
     macs = [[row.split()[-1] for row in planned("[bridge %s]\n" % name)[0].splitlines() if " address " in row][0]
             for name in ("br0", "br0", "br1")]
     assert macs[0] == macs[1] != macs[2] and macs[0].startswith("02:") and len(macs[0]) == 17
+
+
+def test_a_filter_is_no_mark(planned):
+    """Its chain hooks in at `ingress`, and yet marks no routed veth."""
+    without = planned(SCENARIO2)
+    with container_journal.lock("101"):
+        container_journal.write("101", container_journal.BEFORE_START, plan.parse(
+            '!host nft add chain netdev vzhooks_antispoof port_v { type filter hook ingress device "v" priority -500 ; }', "F"))
+    assert journal.elements() != []
+    assert planned(SCENARIO2) == without

@@ -196,6 +196,14 @@ def test_an_objection_is_a_failure_whatever_the_exit_code(daemon, objects):
     assert entries.configure(["no " + BAD], 10.0) == "% Unknown command: no " + BAD
 
 
+def test_what_is_refused_does_not_stay_in_the_file_and_the_others_do(daemon, put):
+    path = put("/etc/frr/frr.conf", done(TEXT, NO6))
+    assert entries.run([NO5, BAD, STANDBY5], 10.0)[0] == 1
+    assert rows_of(entries.text_of(path)) == [NO5, NO6]  # what is behind the failure was not done
+    assert entries.run([SILENT, NO6], 10.0)[0] == 0
+    assert rows_of(entries.text_of(path)) == [NO5, NO6]
+
+
 def test_silence_is_an_objection_but_to_a_no(daemon):
     assert entries.run([SILENT], 10.0) == (0, "exit code 7")
     assert entries.run(["no " + NO5], 10.0) is None
@@ -215,7 +223,9 @@ def test_behind_an_entry_that_is_gone_already_new_ones_come_all_the_same(daemon)
 def test_one_that_hangs_is_killed_and_said(daemon):
     daemon.set("hangs")
     with pytest.raises(Expected, match="vtysh did not end in time and was killed"):
-        entries.run([NO5], 0.3)
+        entries.configure([NO5], 0.3)
+    assert entries.run([NO5, NO6], 0.3) == (0, "vtysh did not end in time and was killed")
+    assert len(daemon.rows("calls")) == 2  # not once more for each
 
 
 def test_without_the_program_nobody_announces_but_standby_cannot_be(daemon, put):

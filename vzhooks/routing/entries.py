@@ -37,33 +37,44 @@ def run(rows: "Sequence[str]", timeout: float) -> "Optional[Tuple[int, str]]":
 
     A daemon that does not run is no failure: it will read its file.  Raise Expected.
     """
-    unwritten = ""
-    try:
-        edit_files(lambda held: changed(held, rows))
-    except OSError as error:
-        unwritten = "%s: %s" % (error.filename, error.strerror)
-    try:
-        failed = _configured(rows, timeout)
-    except OSError as error:
-        raise Expected("vtysh: %s" % error.strerror) from None
+    before: List[str] = []
+
+    def change(held: "List[str]") -> "List[str]":
+        before.extend(held)
+        return changed(held, rows)
+
+    # First the file: a daemon that starts just now reads it, or else hears vtysh.
+    unwritten = _try_to_edit(change)
+    failed = _first_refused(rows, timeout)
+    if failed:
+        new = [row for row in rows[failed[0]:] if row not in before]
+        _try_to_edit(lambda held: [row for row in held if row not in new])
     return failed or ((0, unwritten) if unwritten else None)
 
 
-def _configured(rows: "Sequence[str]", timeout: float) -> "Optional[Tuple[int, str]]":
-    """Tell the running daemons; return the first row that they object to.  Raise Expected, OSError."""
+def _try_to_edit(change: "Callable[[List[str]], List[str]]") -> str:
     try:
-        if not configure(rows, timeout):
-            return None
-    except process.MissingCommand:
-        if len(rows) == 1:
-            raise
-    for index, row in enumerate(rows):  # which of them it was
-        try:
-            said = configure([row], timeout)
-        except process.MissingCommand as error:
-            said = str(error)
-        if said:
-            return index, said
+        edit_files(change)
+    except OSError as error:
+        return "%s: %s" % (error.filename, error.strerror)
+    return ""
+
+
+def _first_refused(rows: "Sequence[str]", timeout: float) -> "Optional[Tuple[int, str]]":
+    try:
+        said = configure(rows, timeout)
+    except process.MissingCommand as error:
+        said = str(error)
+    except Expected as error:
+        return 0, str(error)
+    except OSError as error:
+        return 0, "vtysh: %s" % error.strerror
+    if not said or len(rows) == 1:
+        return (0, said) if said else None
+    for index, row in enumerate(rows):
+        alone = _first_refused([row], timeout)
+        if alone:
+            return index, alone[1]
     return None
 
 
