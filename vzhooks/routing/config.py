@@ -112,8 +112,8 @@ def _ospf(found: Announce, key: str, networks: Mapping[str, Sequence[str]]) -> L
     rows.append(" passive-interface default")
     if quagga:
         rows += [" no passive-interface " + name for name in found.interfaces]
-        rows += [" network %s area %s" % (network, found.area)
-                 for name in found.interfaces for network in networks.get(name, ())]
+        near = [network for name in found.interfaces for network in networks.get(name, ())]
+        rows += [" network %s area %s" % (network, found.area) for network in dict.fromkeys(near)]
     else:
         # By default a withdraw within 1 s of its announcement takes 9 to 10 s (scenarios.md, 3).
         rows += [" timers throttle lsa all 0", " timers lsa min-arrival 0", " timers throttle spf 0 50 1000"]
