@@ -322,12 +322,13 @@ def test_a_stop_ends_though_the_daemon_hangs(daemon):
 def test_an_entry_goes_though_another_container_has_a_device_of_that_name_now(daemon, monkeypatch):
     said = []
     with journal.lock("101"):
-        monkeypatch.setattr(journal.facts, "ifindex", lambda name: "99")
-        apply.Job("101", "lo", said.append).start(lines("no", NO5))
-        monkeypatch.undo()
-        monkeypatch.setattr(paths, "PATH", daemon.directory)
-        monkeypatch.setenv("VZHOOKS_ROOT", daemon.directory + "/../root")
-        apply.Job("101", "lo", said.append).stop()
+        journal.write("101", "veth101.0", lines("no", NO5))
+        entries.run([NO5], 10.0)
+        one = apply.Job("101", "veth101.0", said.append)
+        real = os.path.isdir
+        monkeypatch.setattr(os.path, "isdir", lambda path: path == "/sys/class/net/veth101.0" or real(path))
+        one.stop()
+    assert one.interface == apply.ANOTHER
     assert (daemon.rows("list"), daemon.rows("done"), said) == ([], [NO5, "no " + NO5], [])
 
 
