@@ -117,11 +117,10 @@ class _Builder(Reader):
         for variable in self.conf.variables.values():
             if variable.mistake and variable.mistake not in used:
                 self.doubts.append(variable.mistake)
-        mistakes = tuple(dict.fromkeys(self.mistakes))
+        mistakes, doubts = tuple(dict.fromkeys(self.mistakes)), tuple(dict.fromkeys(self.doubts))
         if not asks:
-            return Container(self.veid, False, veths, (), mistakes + tuple(self.doubts), venet)
-        return Container(self.veid, custom, veths, mistakes, tuple(self.doubts), venet, public, snat,
-                         announced)
+            return Container(self.veid, False, veths, (), mistakes + doubts, venet)
+        return Container(self.veid, custom, veths, mistakes, doubts, venet, public, snat, announced)
 
     def public(self, veths: Tuple[Veth, ...], venet: Tuple[Address, ...]) -> Tuple[Tuple[Floating, ...], str]:
         own = [("FLOATING_IP", venet + tuple(one for veth in veths for one in veth.all_addresses))]
@@ -184,13 +183,16 @@ class _Builder(Reader):
         veth = Veth(interface, bridge, where, tuple(addresses), (), self.ct0(interface, index),
                     sizes[0] if sizes else 0, mtu.where if mtu else "")
         return veth._replace(gateways=self.gateways(veth, index),
-                             announced=self.announced(self.single("ANNOUNCE", interface, index, "word")),
+                             announced=self.announced(self.lookup("ANNOUNCE", interface, index)),
                              routes=routes.of_veth(self, interface, index, veth.all_addresses))
 
     def announced(self, variable: Optional[Variable]) -> Announced:
         kinds = self.each(variable, lambda word, _: values.choice(word, "yes", "no", "standby", "anycast"))
         if not variable or not kinds:
             return Announced()
+        if len((variable.value or "").split()) > 1:
+            self.mistakes.append(Mistake(variable.where, "%s: '%s'" % (variable.name, shown(variable.value or "")),
+                                         "one word is wanted"))
         if kinds[0] in ("standby", "anycast") and not self.node.announce.where:
             self.doubts.append(Mistake(variable.where, "%s=%s, but vzhooks.conf has no [announce]"
                                        % (variable.name, kinds[0]), "nothing comes of it"))

@@ -37,8 +37,11 @@ class Found(NamedTuple):
 
 
 def check(node: NodeConf) -> Found:
-    """Compare.  Raise ConfigError without [announce], Expected when the daemon cannot be asked."""
+    """Compare.  Raise ConfigError without [announce] or with mistakes, Expected when the daemon cannot be asked."""
     announce = wanted(node)
+    mistakes = node.mistakes + node.node_mistakes
+    if mistakes:  # in place of each there is a default
+        raise ConfigError(list(map(str, mistakes)))
     announced = lsdb.announced(announce)
     troubles = lsdb.deaf(announce) + _entries() + _files(announce)
     rows = judged(announce, running(node), _kinds(), announced)

@@ -6,7 +6,7 @@ standby and anycast go with metrics of their own, and of all else only single ad
 from typing import Callable, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
 from vzhooks.routing import entries
-from vzhooks.routing.settings import Announce, secret
+from vzhooks.routing.settings import MINIMAL_OF_V3, Announce, is_address, secret
 
 WORD = {4: "ip", 6: "ipv6"}
 MAP = {4: "vzhooks", 6: "vzhooks6"}
@@ -112,8 +112,8 @@ def _ospf(found: Announce, key: str, networks: Mapping[str, Sequence[str]]) -> L
     rows.append(" passive-interface default")
     if quagga:
         rows += [" no passive-interface " + name for name in found.interfaces]
-        rows += [" network %s area %s" % (network, found.area)
-                 for name in found.interfaces for network in networks.get(name, ())]
+        near = [network for name in found.interfaces for network in networks.get(name, ())]
+        rows += [" network %s area %s" % (network, found.area) for network in dict.fromkeys(near)]
     else:
         # By default a withdraw within 1 s of its announcement takes 9 to 10 s (scenarios.md, 3).
         rows += [" timers throttle lsa all 0", " timers lsa min-arrival 0", " timers throttle spf 0 50 1000"]
@@ -126,8 +126,8 @@ def _ospf6(found: Announce, key: str, networks: Mapping[str, Sequence[str]]) -> 
     for name in found.interfaces:
         rows += ["interface " + name]
         rows += [" ipv6 ospf6 area " + found.area] if not quagga else []
-        # Its shortest: OSPFv3 here knows no minimal dead interval.
-        rows += [" ipv6 ospf6 hello-interval %d" % found.hello, " ipv6 ospf6 dead-interval %d" % (found.dead or 3)]
+        rows += [" ipv6 ospf6 hello-interval %d" % found.hello,
+                 " ipv6 ospf6 dead-interval %d" % (found.dead or MINIMAL_OF_V3)]
         if found.network not in ("", "point-to-multipoint") and not quagga:  # ospf6d 8.4 does not know the latter
             rows.append(" ipv6 ospf6 network " + found.network)
         rows += [" ipv6 ospf6 cost %d" % cost for one, cost in found.cost if one == name]
@@ -158,7 +158,7 @@ def _bgp(found: Announce, key: str, networks: Mapping[str, Sequence[str]]) -> Li
     rows += [" bgp router-id " + found.router_id] if found.router_id else []
     rows += [" no bgp default ipv4-unicast", " bgp bestpath as-path multipath-relax"]
     for name in found.neighbors:
-        unnumbered = not _is_address(name)
+        unnumbered = not is_address(name)
         rows.append(" neighbor %s %sremote-as %s" % (name, "interface " if unnumbered else "", found.remote_as))
         rows += [" neighbor %s timers %d %d" % (name, found.hello, found.dead),
                  " neighbor %s timers connect 1" % name, " neighbor %s advertisement-interval 0" % name]
@@ -167,15 +167,11 @@ def _bgp(found: Announce, key: str, networks: Mapping[str, Sequence[str]]) -> Li
         rows.append(" address-family ipv%d unicast" % family)
         rows.append("  redistribute kernel route-map " + MAP[family])
         for name in found.neighbors:
-            if not _is_address(name) or (":" in name) == (family == 6):
+            if not is_address(name) or (":" in name) == (family == 6):
                 rows += ["  neighbor %s activate" % name, "  neighbor %s route-map %s-in in" % (name, MAP[family]),
                          "  neighbor %s route-map %s-out out" % (name, MAP[family])]
         rows.append(" exit-address-family")
     return rows
-
-
-def _is_address(neighbor: str) -> bool:
-    return ":" in neighbor or neighbor.replace(".", "").isdigit()
 
 
 _Speaker = Callable[[Announce, str, Mapping[str, Sequence[str]]], List[str]]

@@ -43,29 +43,38 @@ def run(rows: "Sequence[str]", timeout: float) -> "Optional[Tuple[int, str]]":
         before.extend(held)
         return changed(held, rows)
 
+    # First the file: a daemon that starts just now reads it, or else hears vtysh.
+    unwritten = _try_to_edit(change)
+    failed = _first_refused(rows, timeout)
+    if failed:
+        new = [row for row in rows[failed[0]:] if row not in before]
+        _try_to_edit(lambda held: [row for row in held if row not in new])
+    return failed or ((0, unwritten) if unwritten else None)
+
+
+def _try_to_edit(change: "Callable[[List[str]], List[str]]") -> str:
     try:
-        # First the file: a daemon that starts just now reads it, or else hears vtysh.
         edit_files(change)
-        failed = _first_refused(rows, timeout)
-        if failed:
-            new = [row for row in rows if row not in before]
-            edit_files(lambda held: [row for row in held if row not in new])
     except OSError as error:
-        return 0, "%s: %s" % (error.filename or "vtysh", error.strerror)
-    return failed
+        return "%s: %s" % (error.filename, error.strerror)
+    return ""
 
 
 def _first_refused(rows: "Sequence[str]", timeout: float) -> "Optional[Tuple[int, str]]":
     try:
         said = configure(rows, timeout)
-        if not said or len(rows) == 1:
-            return (0, said) if said else None
-        for index, row in enumerate(rows):
-            said = configure([row], timeout)
-            if said:
-                return index, said
+    except process.MissingCommand as error:
+        said = str(error)
     except Expected as error:
         return 0, str(error)
+    except OSError as error:
+        return 0, "vtysh: %s" % error.strerror
+    if not said or len(rows) == 1:
+        return (0, said) if said else None
+    for index, row in enumerate(rows):
+        alone = _first_refused([row], timeout)
+        if alone:
+            return index, alone[1]
     return None
 
 
@@ -88,7 +97,8 @@ def configure(rows: "Sequence[str]", timeout: float) -> str:
     if any(DOWN in row for row in said) or result.status == 0 and not objections:
         return ""
     if not said and all(row.startswith("no ") for row in rows):
-        return ""  # FRR's only sign that there is no such entry
+        # FRR's only sign that there is no such entry; behind that vtysh has done nothing.
+        return " ".join(filter(None, [configure([row], timeout) for row in rows])) if len(rows) > 1 else ""
     return " ".join(" ".join(objections or said).split()) or result.ended
 
 

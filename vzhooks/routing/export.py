@@ -16,7 +16,6 @@ from vzhooks.routing.config import Part
 from vzhooks.routing.settings import Announce
 
 DAEMONS = ("frr", "quagga")
-NOTE = " made by 'vzhook node export' from /etc/vz/vzhooks.conf: change that instead"
 # `env`: systemd wants an absolute path, and vzhook is in /usr/sbin or /usr/local/bin.
 UNIT = """[Service]
 ExecStartPre=-/usr/bin/env vzhook announce reconcile --file
@@ -42,7 +41,8 @@ def changes(found: Announce, to: Tree, now: Tree) -> List[Change]:
     parts += [Part("etc/systemd/system/%s.service.d/vzhooks.conf" % unit, UNIT.split("\n"))
               for unit in UNITS[found.daemon]]
     mistakes = theirs.conflicts(found, now)
-    made = []
+    made = [change for change in removals(to) if change.path.startswith("etc/%s/" % found.daemon)
+            and change.path not in [part.path for part in parts]]  # of a family or protocol that there was before
     for part in parts:
         text = now.text(part.path) or ""
         made.append(Change(part.path, to.text(part.path) or "", _with(text, part), part.secrets))
@@ -61,8 +61,8 @@ def removals(to: Tree) -> List[Change]:
             + ["etc/%s/daemons" % daemon for daemon in DAEMONS] \
             + ["etc/systemd/system/%s.service.d/vzhooks.conf" % unit for units in UNITS.values() for unit in units]:
         text = to.text(path)
-        if text is not None and _mark(path, "begin") in text.split("\n"):
-            rest = "\n".join(_outside(text, path))
+        rest = "\n".join(_outside((text or "").split("\n"), path))
+        if text and rest != text:
             found.append(Change(path, text, rest if rest.strip() else ""))
     return found
 
@@ -79,6 +79,9 @@ def write(made: Sequence[Change], to: Tree, say: Callable[[str], None]) -> int:
             continue
         wholefile.make_directories(os.path.dirname(real))
         new = not os.path.lexists(real)
+        if change.secrets and not new and os.stat(real).st_mode & 0o007:
+            os.chmod(real, os.stat(real).st_mode & 0o770)  # before the key is in it
+            say("%s is not everybody's to read any more: it holds a key" % real)
         wholefile.put(real, change.wanted.encode("utf-8", "surrogateescape"),
                       0o644 if "systemd" in change.path else 0o640)
         if new:  # the daemons' directory is theirs, and they read their files as its owner
@@ -100,11 +103,12 @@ def doubts(found: Announce) -> List[Mistake]:
 
 
 def _networks(found: Announce) -> Dict[str, List[str]]:
-    """The IPv4 networks of each interface."""
+    """The IPv4 networks of each interface, or what is at the other end; floating addresses come and go."""
     made: Dict[str, List[str]] = {name: [] for name in found.interfaces}
     for address in kernel.addresses() if found.daemon == "quagga" else ():
-        if address.family == 4 and address.device in made:
-            made[address.device].append(str(values.network_of(values.address(address.words[0], ""))))
+        if address.family == 4 and address.device in made and address.device + ":vzh" not in address.words:
+            ip, _, prefix = (address.words[2] if address.words[1:2] == ["peer"] else address.words[0]).partition("/")
+            made[address.device].append(str(values.network_of(values.Address(ip, int(prefix or "32"), 4, ""))))
     return made
 
 
@@ -116,19 +120,18 @@ def _with(text: str, part: Part) -> str:
     """The text with our part, where an earlier one stood or at the end."""
     begin, end = _mark(part.path, "begin"), _mark(part.path, "end")
     rows = text.split("\n")
-    ours = [begin, begin[0] + NOTE] + part.rows + [end]
-    if begin in rows and end in rows[rows.index(begin):]:
-        first = rows.index(begin)
-        return "\n".join(rows[:first] + ours + rows[rows.index(end, first) + 1:])
-    rest = _outside(text, part.path)
-    while rest and not rest[-1].strip():
-        rest.pop()
+    ours = [begin, begin[0] + theirs.NOTE] + part.rows + [end]
+    for first, last in theirs.whole(rows, begin, end)[:1]:
+        return "\n".join(_outside(rows[:first], part.path) + ours + _outside(rows[last + 1:], part.path))
+    rest = _outside(rows, part.path)
+    if not rest[-1:] or not rest[-1]:
+        rest = rest[:-1]  # what stands behind the last newline
     return "\n".join(rest + ours + [""])
 
 
-def _outside(text: str, path: str) -> List[str]:
+def _outside(rows: Sequence[str], path: str) -> List[str]:
     """The rows that are not ours: neither within the marks nor of a name of ours."""
-    return theirs.rows_outside(text, _mark(path, "begin"), _mark(path, "end"))
+    return theirs.outside(rows, _mark(path, "begin"), _mark(path, "end"))
 
 
 def _check(change: Change) -> None:
@@ -147,7 +150,7 @@ def _check(change: Change) -> None:
         finally:
             os.unlink(path)
     if result.status != 0:
-        said = " ".join((result.errors + result.output).split())
+        said = " ".join((result.errors + result.output).split()) or result.ended
         for secret in change.secrets:
             said = said.replace(secret, "<key>")
         raise Expected("/%s as it would be: %s" % (change.path, said))

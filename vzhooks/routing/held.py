@@ -34,8 +34,8 @@ def running() -> List[str]:
     found = []
     for row in result.output.split("\n"):
         words = row.split()
-        if words[1:2] == ["prefix-list"] and words[2:3] and words[2] in ["vzhooks-" + kind for kind in entries.KINDS] \
-                and words[3] == "seq" and not entries.is_placeholder(row.strip()):
+        if words[1:2] == ["prefix-list"] and words[3:4] == ["seq"] and not entries.is_placeholder(row.strip()) \
+                and words[2] in ["vzhooks-" + kind for kind in entries.KINDS]:
             found.append(" ".join(words[:3] + words[5:]))
     return sorted(dict.fromkeys(found))
 

@@ -2,7 +2,7 @@
 import json
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from vzhooks import process
+from vzhooks import names, process
 from vzhooks.errors import Expected
 from vzhooks.routing.settings import INFINITY, Announce
 
@@ -43,7 +43,7 @@ def deaf(found: Announce) -> List[str]:
         rows = _ask(command).split("\n") if family in found.families else []
         reasons += ["area %s is not an ordinary one (IPv%d: %s): others do not believe it"
                     % (found.area, family, " ".join(row.split())) for row in rows
-                    if "area" in row.lower() and found.area in row and ("nssa" in row.lower() or "stub" in row.lower())]
+                    if found.area in row.replace("[", " ").split() and ("nssa" in row.lower() or "stub" in row.lower())]
     return reasons
 
 
@@ -73,9 +73,11 @@ def ospf6(text: str) -> Dict[str, Seen]:
 
 def _seen(age: str, kind: str, metric: str) -> Optional[Seen]:
     """None for an LSA that is flushed, or that nobody would take (LSInfinity)."""
-    if not age.isdigit() or not metric.isdigit() or int(age) >= MAX_AGE or int(metric) >= INFINITY:
+    try:
+        names.number(age, 0, MAX_AGE - 1)
+        return Seen(kind, names.number(metric, 0, INFINITY - 1))
+    except names.BadName:
         return None
-    return Seen(kind, int(metric))
 
 
 def _blocks(text: str, first: str) -> List[Dict[str, str]]:

@@ -6,6 +6,8 @@ from vzhooks.model import Announced
 from vzhooks.nodeconf import NodeConf
 from vzhooks.values import Address
 
+MARKS = {"": "", "warn": "-", "fail": "!"}  # of [announce] on_error: as [node] says; no failure; one in any case
+
 
 class Listed(NamedTuple):
     """An address in a prefix-list, as the template sees it."""
@@ -25,4 +27,4 @@ def lines(node: NodeConf, wanted: Sequence[Tuple[Sequence[Address], Announced]])
               and node.announce.announces(address)]
     if not listed:
         return []
-    return render.render("listed", listed=listed, mark={"warn": "-", "fail": "!"}.get(node.announce.on_error, ""))
+    return render.render("listed", listed=listed, mark=MARKS[node.announce.on_error])

@@ -10,6 +10,7 @@ from vzhooks.values import Address
 BACKBONE = ".".join("0000")  # area and, as a router id, nobody's
 OF_OSPF = ("area", "interfaces", "network", "cost", "metric", "standby_metric", "auth_key_id")
 OF_BGP = ("as", "neighbors", "remote_as")
+MINIMAL_OF_V3 = 3  # seconds; OSPFv3 of FRR and Quagga knows no minimal dead interval
 INFINITY = 0xffffff  # LSInfinity, RFC 2328, B: an external route of this metric cannot be reached
 
 
@@ -100,9 +101,14 @@ def _neighbor(text: str, where: str) -> str:
     try:
         return values.plain_address(text, where).ip
     except ValueError:
-        if "." in text and not set(text) - names.DIGITS - {"."} or ":" in text:
+        if is_address(text):
             raise
         return names.interface(text)
+
+
+def is_address(neighbor: str) -> bool:
+    """Whether a neighbour is said by an address, not by the interface that it is behind (which may be named 100)."""
+    return ":" in neighbor or "." in neighbor and not set(neighbor) - names.DIGITS - {"."}
 
 
 def _remote_as(text: str, where: str) -> str:
@@ -174,13 +180,17 @@ def read(section: ini.Section) -> Tuple[Announce, List[Mistake]]:
     for key in ("interfaces",) if made.protocol == "ospf" else ("as", "neighbors"):
         if key not in section:
             mistakes.append(Mistake(section.where, "no '%s' in this section" % key, "'%s = ...' is wanted" % key))
-    if made.dead and made.dead <= made.hello:
-        mistakes.append(Mistake(made.at("dead_interval"), "dead_interval = %d with hello_interval = %d"
-                                % (made.dead, made.hello), "more than one hello within it is wanted, usually three"))
+    if (made.dead or MINIMAL_OF_V3) <= made.hello:
+        mistakes.append(Mistake(made.at("dead_interval"), "dead_interval = %s with hello_interval = %d"
+                                % (made.dead or "minimal", made.hello),
+                                "more than one hello within it is wanted, usually three"))
     if made.protocol == "bgp" and made.dead < 3:
         mistakes.append(Mistake(made.at("dead_interval"), "dead_interval = %s with protocol = bgp"
                                 % (made.dead or "minimal"), "3 seconds or more are wanted (RFC 4271, 4.2)"))
-    for name, _ in made.cost:
+    priced = [name for name, _ in made.cost]
+    for name in dict.fromkeys(priced):
+        if priced.count(name) > 1:
+            mistakes.append(Mistake(made.at("cost"), "cost of %s twice" % name, "one is wanted"))
         if name not in made.interfaces:
             mistakes.append(Mistake(made.at("cost"), "cost of %s, which 'interfaces' does not name" % name,
                                     "one of them is wanted: %s" % shown(" ".join(made.interfaces))))
@@ -195,10 +205,10 @@ def read(section: ini.Section) -> Tuple[Announce, List[Mistake]]:
 def _beyond_quagga(made: Announce) -> List[Mistake]:
     found = []
     if made.auth_key_file and made.protocol == "ospf" and 6 in made.families:
-        found.append(Mistake(made.at("auth_key_file"), "auth_key_file with families = 4 6 and daemon = quagga",
+        found.append(Mistake(made.at("auth_key_file"), "auth_key_file with families = %s and daemon = quagga"
+                             % " ".join(map(str, made.families)),
                              "'families = 4' is wanted: Quagga's ospf6d knows no authentication"))
-    unnumbered = [name for name in made.neighbors if not set(name) <= names.HEX | {".", ":"} or
-                  not set(name) & {".", ":"}]
+    unnumbered = [name for name in made.neighbors if not is_address(name)]
     if unnumbered:
         found.append(Mistake(made.at("neighbors"), "neighbor %s with daemon = quagga" % unnumbered[0],
                              "addresses are wanted: Quagga's bgpd knows no unnumbered neighbours"))

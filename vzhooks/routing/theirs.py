@@ -1,27 +1,36 @@
 """What an administrator's own configuration of the daemon says, and where it and ours cannot both be."""
-from typing import Iterator, List, Tuple
+from typing import Iterator, List, Sequence, Tuple
 
 from vzhooks.mistakes import Mistake
 from vzhooks.node.tree import Tree
+from vzhooks.routing.entries import BEGIN, END
 from vzhooks.routing.settings import NO_EXTERNALS, Announce
 
 OF_LISTS = ("ip prefix-list vzhooks-", "ipv6 prefix-list vzhooks-", "bgp as-path access-list vzhooks-",
             "ip as-path access-list vzhooks-")
+NOTE = " made by 'vzhook node export' from /etc/vz/vzhooks.conf: change that instead"
+BLOCKS = ("router", "interface", "route-map", "vrf", "line")  # a block's own rows need not be indented
 
 
-def rows_outside(text: str, begin: str, end: str) -> List[str]:
-    """The rows that are neither within the marks nor of a prefix-list, access list or route-map of ours."""
+def whole(rows: Sequence[str], begin: str, end: str) -> List[Tuple[int, int]]:
+    """The first and last row of each part of ours.  A mark without its other half limits nothing: what stands behind
+    it may be anybody's.
+    """
+    marks = [(index, row) for index, row in enumerate(rows) if row in (begin, end)]
+    return [(first, last) for (first, one), (last, other) in zip(marks, marks[1:]) if (one, other) == (begin, end)]
+
+
+def outside(rows: Sequence[str], begin: str, end: str) -> List[str]:
+    """The rows that are neither within the marks, nor a mark, nor name a list or route-map of ours."""
+    inside = {index for first, last in whole(rows, begin, end) for index in range(first, last + 1)}
     found = []
-    inside = block = False
-    for row in text.split("\n"):
-        if row == begin:
-            inside = True
+    block = False  # of a route-map of ours
+    for index, row in enumerate(rows):
         if not row.startswith(" "):
             block = block and row in ("exit", "!") or row.startswith("route-map vzhooks")
-        if not inside and not block and not row.startswith(OF_LISTS):
+        if index not in inside and not block and row not in (begin, end, begin[0] + NOTE) \
+                and not row.startswith(OF_LISTS) and " route-map vzhooks" not in row:
             found.append(row)
-        if row == end:
-            inside = False
         if row in ("exit", "!"):
             block = False
     return found
@@ -51,14 +60,15 @@ def conflicts(found: Announce, now: Tree) -> List[Mistake]:
 
 def _rows(now: Tree, path: str) -> Iterator[Tuple[str, str, str]]:
     """FILE:LINE, the block (`router ospf`) and the row, of all rows that are not ours."""
-    text = now.text(path) or ""
-    block, inside = "", False
-    for number, row in enumerate(text.split("\n"), 1):
-        inside = row == "! vzhooks: begin" or inside and row != "! vzhooks: end"
-        if row[:1] not in (" ", ""):
-            block = row.strip()
-        if not inside and row.strip():
-            yield "/%s:%d" % (path, number), block, " ".join(row.split())
+    rows = (now.text(path) or "").split("\n")
+    ours = {index for first, last in whole(rows, BEGIN, END) for index in range(first, last + 1)}
+    block = ""
+    for index, row in enumerate(rows):
+        words = row.split()
+        if row[:1] not in (" ", "\t", "") and words[:1] and words[0] in BLOCKS and "area" not in words:
+            block = " ".join(words)
+        if index not in ours and words:
+            yield "/%s:%d" % (path, index + 1), block, " ".join(words)
 
 
 def _judged(found: Announce, where: str, block: str, row: str) -> List[Mistake]:
