@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, settings
 
 from vzhooks import kernel
 
-settings.register_profile("unit", derandomize=True, max_examples=100, deadline=None, database=None,
+settings.register_profile("unit", derandomize=True, max_examples=int(os.environ.get("EXAMPLES", "100")), deadline=None, database=None,
                           suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large,
                                                  HealthCheck.function_scoped_fixture])
 settings.load_profile("unit")
