@@ -44,7 +44,7 @@ def now(tmp_path):
 
 def there(now, path, text):
     os.makedirs(os.path.dirname(now.real(path)), exist_ok=True)
-    with open(now.real(path), "w", newline="") as file:
+    with open(now.real(path), "w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         file.write(text)
 
 

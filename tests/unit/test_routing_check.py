@@ -128,7 +128,7 @@ def test_the_whole(node, daemon, root, monkeypatch):  # noqa: F811
 
 
 def called(*words):
-    done = CliRunner().invoke(vzhook, list(words))
+    done = CliRunner(env={"LC_ALL": "C.UTF-8"}).invoke(vzhook, list(words))
     if done.exception and not isinstance(done.exception, SystemExit):
         raise done.exception
     return done.exit_code, done.output
