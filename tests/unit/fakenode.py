@@ -31,7 +31,7 @@ class FakeNode:
                       6: ["0:\tfrom all lookup local", "32766:\tfrom all lookup main"]}
         self.tables = {}  # {name: number}, of listings
         self.written, self.asked, self.refused, self.others = [], [], {}, {}
-        self.programs = {"ip", "nft", "iptables", "ip6tables", "brctl"}
+        self.programs = {"ip", "bridge", "nft", "iptables", "ip6tables", "brctl"}
         real = facts.file
         os.makedirs(self.sys)
         monkeypatch.setattr(facts, "SYS", self.sys + "/%s/")

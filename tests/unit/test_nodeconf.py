@@ -54,7 +54,7 @@ def test_an_unknown_setting_names_the_known_ones():
 
 def test_an_unknown_section_is_a_mistake_at_its_own_line():
     assert read("\n[nodes]\n\ntimeout = 5\n")[1] == [
-        "F:2: section [nodes]; [node], [bridge NAME], [network NAME], [floating], [overlay], [announce] is wanted"]
+        "F:2: section [nodes]; [node], [bridge NAME], [overlay NAME], [network NAME], [floating], [announce] is wanted"]
 
 
 def test_all_mistakes_come_at_once():

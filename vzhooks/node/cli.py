@@ -186,6 +186,7 @@ def _attempt(make: Callable[[], Tuple[Change, List[str]]], options: Options, all
             return []
         change.refuse_waiting()
         if change.empty:
+            change.note()
             click.echo("nothing to do: all is as wanted")
         elif moves and not allowed:
             return moves
