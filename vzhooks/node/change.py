@@ -42,7 +42,9 @@ class Change:
         # A device whose nature cannot be changed has to go before its successor can have its name.
         self.first = [line for line in self.replaced if " type vxlan " in line.command
                       and present.holds(line.command) is not False]
-        self.new = [line for line in lines if _wanted(line, present, self.before)]
+        renewed = {line.command.split()[4] for line in self.first}
+        self.new = [line for line in lines if _wanted(line, present, self.before)
+                    or renewed & set(line.command.split())]
         self.lines = [line for line in lines if line in self.new or present.holds(line.command)]
         comes_back = {line.undo.command for line in gone if line.undo}
         self.gone = [line for line in gone if (present.holds(line.command) is not False or line.command in comes_back)
