@@ -7,6 +7,7 @@
 `under` is eth0, or where the userspace datapath of Open vSwitch has to see the underlay a bridge over it.
 """
 import os
+import time
 from typing import Dict, List
 
 from tests.lab.namespaces import Directory, Namespace
@@ -52,6 +53,10 @@ class Underlay:
 
         node = self.nodes[name] = Node(self, name, os.path.join(self.directory.path, name), 'legacy', connect)  # type: ignore[arg-type]
         node.install()
+        deadline = time.monotonic() + 5
+        while 'fe80' not in node.ip('address show dev eth0'):  # the last thing that a link gets when it comes up
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
         if switches:
             OpenVSwitch(node)
         return node
