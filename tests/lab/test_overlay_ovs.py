@@ -111,6 +111,23 @@ def test_a_containers_port_does_not_change_the_bridges_mtu(net: Overlay) -> None
     net.hosts[1].vzctl('stop', 105)
 
 
+def test_an_access_vlan_is_its_own_network(net: Overlay) -> None:
+    """With ANTISPOOF, which lets no container tag its frames itself."""
+    for number, veid in ((0, 106), (1, 107)):
+        net.hosts[number].conf(veid, ct_conf(veid, 'VETH_VLAN="5"\nANTISPOOF="yes"\n'))
+        net.hosts[number].vzctl('start', veid)
+    one = net.hosts[0].ct(106)
+    assert vsctl(net, 0, 'get Port veth106.0 tag') == '5\n'
+    assert one.ping('192.168.223.107', 3) == 3
+    assert [one.ping(target, timeout=0.3) for target in ('192.168.223.101', '192.168.223.102', '192.168.223.3')] == [0, 0, 0]
+    assert 'proto 118' not in net.hosts[0].ip('route show 192.168.223.106')
+    net.hosts[0].conf(106, ct_conf(106, 'ANTISPOOF="yes"\n'))
+    net.hosts[0].vzhook('run', 106)
+    assert [one.ping('192.168.223.107', timeout=0.3), one.ping('192.168.223.102', 3)] == [0, 3]
+    for number, veid in ((0, 106), (1, 107)):
+        net.hosts[number].vzctl('stop', veid)
+
+
 def test_a_port_with_an_error_is_reported(net: Overlay) -> None:
     """Somebody else's port to the same peer was there first."""
     host, port = net.hosts[0], PORTS[ADDRESSES[2]]

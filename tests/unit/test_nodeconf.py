@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vzhooks import floating, nodeconf
-from vzhooks.node import bridge, network
+from vzhooks.node import bridge, network, overlay
 
 SHIPPED = os.path.join(os.path.dirname(__file__), "..", "..", "etc", "vz", "vzhooks.conf")
 
@@ -68,11 +68,13 @@ def test_the_shipped_file_is_right_and_has_every_setting_with_its_default():
     uncommented = re.sub(r"(?m)^#(?! |$)", "", text)
     found, mistakes = read(uncommented.replace("/usr/sbin/vznetaddbr", sys.executable))
     assert (mistakes, found.node_mistakes, found.else_script) == ([], (), sys.executable)
-    assert found._replace(else_script="", bridges=(), networks=(), floating=floating.Settings()) == nodeconf.NodeConf(
+    assert found._replace(else_script="", bridges=(), overlays=(), networks=(), floating=floating.Settings()) == nodeconf.NodeConf(
         antispoof="yes")
     for made, settings, example in ((found.floating, floating.SETTINGS, ("where", "wheres", "uplinks", "snat")),
                                     (found.bridges[0], bridge.SETTINGS, ("name", "where", "wheres", "ports", "address",
                                                                          "gateway", "mtu", "mac")),
+                                    (found.overlays[0], overlay.SETTINGS, ("name", "where", "wheres", "vni", "peers", "local",
+                                                                           "address", "mtu", "mac")),
                                     (found.networks[0], network.SETTINGS, ("name", "where", "wheres", "cidr", "dev", "gateway",
                                                                            "table", "rp_filter"))):
         assert set(settings) == set(made.wheres)

@@ -136,7 +136,8 @@ def export_(kind: Optional[str], directory: str, replace: bool, undo: bool) -> N
         return
     if not kind:
         raise click.UsageError("one of %s, or --undo, is wanted" % ", ".join(export.KINDS))
-    found = planner.conf()
+    found, unexported = export.without_overlays(planner.conf())
+    _say_all(unexported)
     macs = {bridge.name: bridgeview.mac_of(bridge) for bridge in found.bridges}
     files = export.files(kind, found, macs, export.tree(directory), kernel.rules_have_protocol())
     saved.write(files, directory, replace, click.echo)

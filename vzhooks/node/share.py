@@ -48,6 +48,7 @@ def needed(node: NodeConf, found: Container, facts: Facts) -> Needed:
                 facts.get("sysctl", rp_filter_of(network.dev))
         else:
             doubts += planner.missing(network, node._replace(bridges=()))
+    doubts += _in_overlays(node, found)
     if addresses:
         doubts += node.node_mistakes  # a network that they belong to may be among them
     mistakes: List[Mistake] = []
@@ -103,6 +104,15 @@ def _bridges(node: NodeConf, found: Container, facts: Facts) -> Tuple[List[plan.
                 lines += overlayview.lines(overlay, node, state)
                 doubts += overlayview.doubts(overlay, node, state)
     return lines, doubts, made
+
+
+def _in_overlays(node: NodeConf, found: Container) -> List[Mistake]:
+    """What is to be said of veths in the bridge of an overlay."""
+    doubts: List[Mistake] = []
+    for veth in found.veths if found.custom else ():
+        for overlay in [overlay for overlay in node.overlays if overlay.name == veth.bridge and veth.vlan]:
+            doubts += overlayview.tagged(overlay, veth.vlan_where)
+    return doubts
 
 
 def _is_there(bridge: Bridge, overlay: Optional[Overlay], facts: Facts) -> bool:
