@@ -10,6 +10,7 @@ from vzhooks import __version__, actions, lint, log, names, paths, plan, planner
 from vzhooks.call import Call
 from vzhooks.errors import ConfigError, Expected
 from vzhooks.node.cli import node
+from vzhooks.node.doctor import doctor
 from vzhooks.terminal import say, show
 
 FAILED, WRONG = 1, 2  # exit codes; 0: done
@@ -140,6 +141,7 @@ def show_plan(veid: str, device: Optional[str]) -> None:
 
 
 vzhook.add_command(node)
+vzhook.add_command(doctor)
 
 
 def main(arguments: Optional[List[str]] = None) -> None:

@@ -79,12 +79,17 @@ def error_of(port: str, timeout: float = process.TIMEOUT) -> str:
     return "" if said == "[]" else said.strip('"') or result.errors.strip()
 
 
+def number_of(port: str, timeout: float = process.TIMEOUT) -> str:
+    """The number by which the switch knows a port."""
+    return process.run(["ovs-vsctl", "--timeout=%d" % timeout, "get", "Interface", port, "ofport"]).output.strip()
+
+
 def announce(frame: bytes, bridge: str, port: str, timeout: float) -> None:
     """Send a frame as if the container had sent it on its port.  Raise OSError.
 
     A frame sent on the bridge device would teach the switch that the container's MAC is LOCAL (field-notes.md, GARP).
     """
-    ofport = process.run(["ovs-vsctl", "--timeout=%d" % timeout, "get", "Interface", port, "ofport"]).output.strip()
+    ofport = number_of(port, timeout)
     result = process.run(["ovs-ofctl", "packet-out", bridge, ofport, "NORMAL", frame.hex()], timeout=timeout)
     if result.status != 0:
         raise OSError("ovs-ofctl packet-out: %s" % " ".join(result.errors.split()))
