@@ -48,7 +48,7 @@ def needed(node: NodeConf, found: Container, facts: Facts) -> Needed:
                 facts.get("sysctl", rp_filter_of(network.dev))
         else:
             doubts += planner.missing(network, node._replace(bridges=()))
-    doubts += _in_overlays(node, found)
+    doubts += in_overlays(node, found)
     if addresses:
         doubts += node.node_mistakes  # a network that they belong to may be among them
     mistakes: List[Mistake] = []
@@ -106,7 +106,7 @@ def _bridges(node: NodeConf, found: Container, facts: Facts) -> Tuple[List[plan.
     return lines, doubts, made
 
 
-def _in_overlays(node: NodeConf, found: Container) -> List[Mistake]:
+def in_overlays(node: NodeConf, found: Container) -> List[Mistake]:
     """What is to be said of veths in the bridge of an overlay."""
     doubts: List[Mistake] = []
     for veth in found.veths if found.custom else ():
