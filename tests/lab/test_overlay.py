@@ -60,7 +60,7 @@ def test_a_peer_comes_and_goes_and_the_others_lose_no_packet(net: Overlay) -> No
         net.write(number)
         assert done(net.hosts[number]) == ['nft add element inet vzhooks_overlay4_42_4789 peers { 10.1.3.5 }',
                                            'bridge fdb append 00:00:00:00:00:00 dev vx-br1 dst 10.1.3.5']
-    assert broadcasts(net.cts[0], net.cts[1:]) == [20, 20, 0]
+    assert net.cts[0].ping('192.168.223.103', 3) == 3
     count, longest = stream.end()
     assert count > 100 and longest < 500
     assert pings.communicate(timeout=30)[0] == '2000\n'
@@ -151,7 +151,6 @@ def test_control_by_evpn_leaves_learning_and_flooding_to_frr(net: Overlay) -> No
 @pytest.mark.needs('ping')
 def test_the_doctor_says_what_passes_and_its_advice_helps(net: Overlay) -> None:
     host, far = net.hosts[0], net.hosts[2]
-    assert host.vzhook('doctor', 'overlay').returncode == 0
     net.underlay.mtu(3, 1400)
     far.batch(['link set eth0 mtu 1400'])
     said = host.vzhook('doctor', 'overlay', 'br1', '--json', check=False)

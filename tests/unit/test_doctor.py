@@ -130,10 +130,24 @@ NEIGHBOURS = ("fe80::1 lladdr 02:00:00:00:00:01 STALE\nfe80::2 lladdr 02:00:00:0
 def test_who_is_behind_which_peer(monkeypatch, kind, answers):
     run = Answers(monkeypatch, dict(answers, **{"ip neigh": NEIGHBOURS}))
     found = probe.stations(OVERLAY._replace(type=kind), {"port2": "10.1.2.4"}, [])
-    assert found == [("fe80::1", ""), ("fe80::2", "10.1.2.4")]
+    assert found == [("fe80::1", "", "02:00:00:00:00:01"), ("fe80::2", "10.1.2.4", "02:00:00:00:00:02")]
     assert len([text for text in run.asked if text.startswith("ping")]) == 1
     assert probe.stations(OVERLAY._replace(type=kind), {"port2": "10.1.2.4"}, ["192.168.223.4", "192.168.223.5"]) == [
-        ("192.168.223.4", "10.1.2.4"), ("192.168.223.5", "")]
+        ("192.168.223.4", "10.1.2.4", "02:00:00:00:00:02"), ("192.168.223.5", "", "")]
+
+
+def test_the_peers_bridge_is_asked_before_containers(monkeypatch):
+    """A container's own MTU may be less than the overlay's."""
+    asked = []
+    sizes = {"fe80::1": 1400, "fe80::2": 1450, "fe80::3": 0}
+    monkeypatch.setattr(probe, "mtu_to", lambda address, source, most: asked.append(address) or sizes[address])
+    stations = [probe.Station("fe80::1", "10.1.2.4", "02:00:00:00:00:01"),
+                probe.Station("fe80::2", "10.1.2.4", OVERLAY.mac_of("10.1.2.4"))]
+    assert doctor._in_overlay(OVERLAY, "10.1.2.4", stations, 1450) == 1450 and asked == ["fe80::2"]
+    sizes["fe80::2"] = 0
+    assert doctor._in_overlay(OVERLAY, "10.1.2.4", stations, 1450) == 1400
+    asked.clear()
+    assert doctor._in_overlay(OVERLAY, "10.1.2.4", [probe.Station("fe80::3", "10.1.2.4", "")] * 9, 1450) == 0 and len(asked) == 2
 
 
 def test_who_does_not_answer_is_asked_again(monkeypatch):

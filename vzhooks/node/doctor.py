@@ -11,7 +11,10 @@ from vzhooks.mistakes import Mistake
 from vzhooks.node import bridgeview, overlayview, planner, probe
 from vzhooks.node.bridgeview import Live
 from vzhooks.node.overlay import Overlay
+from vzhooks.node.probe import Station
 from vzhooks.nodeconf import NodeConf
+
+TRIED = 2  # stations behind a peer
 
 
 class Finding(NamedTuple):
@@ -83,7 +86,7 @@ def examine(overlay: Overlay, found: NodeConf, state: Live, asked: List[str]) ->
         way = ways.get(peer.ip)
         most = int(facts.READERS["mtu"](way.device) or 1500) if way else 0
         below = probe.mtu_to(peer.ip, local, most) if way else 0
-        above = max([probe.mtu_to(one.address, overlay.name, mtu) for one in stations if one.peer == peer.ip][:1] + [0])
+        above = _in_overlay(overlay, peer.ip, [one for one in stations if one.peer == peer.ip], mtu)
         udp = "passes" if above else _udp(overlay, peer.ip, local) if way else ""
         finding = Finding(overlay.name, peer.ip, overlay.port, below, mtu + overlay.overhead, udp, above, mtu, ())
         made.append(finding._replace(problems=tuple(map(str, problems(overlay, finding, bool(way))))))
@@ -92,6 +95,16 @@ def examine(overlay: Overlay, found: NodeConf, state: Live, asked: List[str]) ->
         raise Expected("%s: no answer on %s, or from no peer; the address of a station on another node is wanted"
                        % (", ".join(lost), overlay.name))
     return made
+
+
+def _in_overlay(overlay: Overlay, peer: str, stations: Sequence[Station], mtu: int) -> int:
+    """The largest packet that somebody behind a peer answers: its bridge, else a container, whose MTU may be less."""
+    largest = 0
+    for station in sorted(stations, key=lambda one: one.mac != overlay.mac_of(peer))[:TRIED]:
+        largest = max(largest, probe.mtu_to(station.address, overlay.name, mtu))
+        if largest == mtu:
+            break
+    return largest
 
 
 def _udp(overlay: Overlay, peer: str, local: str) -> str:

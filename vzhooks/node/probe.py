@@ -21,6 +21,7 @@ class Station(NamedTuple):
 
     address: str
     peer: str
+    mac: str = ""
 
 
 def refuse_other_pings() -> None:
@@ -111,8 +112,9 @@ def stations(overlay: Overlay, peers: Dict[str, str], asked: List[str]) -> List[
 
 def _neighbours(overlay: Overlay, behind: Dict[str, str], asked: List[str]) -> List[Station]:
     rows = process.run(["ip", "neigh", "show", "dev", overlay.name], keep=process.LISTING).output.splitlines()
-    return [Station(words[0], behind.get(words[words.index("lladdr") + 1], "")) for words in map(str.split, rows)
-            if "lladdr" in words and (words[0] in asked or not asked and words[0].startswith("fe80:"))]
+    pairs = [(words[0], words[words.index("lladdr") + 1]) for words in map(str.split, rows) if "lladdr" in words]
+    return [Station(address, behind.get(mac, ""), mac) for address, mac in pairs
+            if address in asked or not asked and address.startswith("fe80:")]
 
 
 def _behind_linux(overlay: Overlay) -> Dict[str, str]:
