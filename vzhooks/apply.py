@@ -238,7 +238,7 @@ class Job:
                     continue
                 self.say("undo: %s" % Failed(command, failure.message))
                 # What ip cannot remove is not there any more; of others that is not certain.
-                if failure.unknown or command.tool not in batch.IP:
+                if failure.unknown or command.tool not in batch.IP + ("bridge",):
                     again.append(commands[command])
         return again[::-1]
 
@@ -254,7 +254,7 @@ class Job:
         if self.interface == SAME or not (self.device in command.split()
                                           or ".%s." % self.device.replace(".", "/") in command):
             return True
-        return self.interface == GONE and not command.startswith(("ip ", "sysctl ", "brctl "))
+        return self.interface == GONE and not command.startswith(("ip ", "sysctl ", "brctl ", "bridge "))
 
     def _is_ours(self) -> bool:
         if self.trusted is None:

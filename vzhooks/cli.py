@@ -10,6 +10,7 @@ from vzhooks import __version__, actions, lint, log, names, paths, plan, planner
 from vzhooks.call import Call
 from vzhooks.errors import ConfigError, Expected
 from vzhooks.node.cli import node
+from vzhooks.node.doctor import doctor
 from vzhooks.routing.cli import announce
 from vzhooks.terminal import say, show
 
@@ -142,6 +143,7 @@ def show_plan(veid: str, device: Optional[str]) -> None:
 
 vzhook.add_command(node)
 vzhook.add_command(announce)
+vzhook.add_command(doctor)
 
 
 def main(arguments: Optional[List[str]] = None) -> None:

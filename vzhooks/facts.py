@@ -176,5 +176,7 @@ READERS: "Dict[str, Callable[[str], str]]" = {
     "first_port": first_port,
     "offloads": offloads,
     "alias": alias,
+    "vlan_filtering": lambda name: file(SYS % name + "bridge/vlan_filtering"),
+    "default_pvid": lambda name: file(SYS % name + "bridge/default_pvid"),
     "up": lambda name: "yes" if is_up(name) else "no",
 }

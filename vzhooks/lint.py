@@ -5,7 +5,7 @@ from vzhooks import antispoof, planner
 from vzhooks.errors import ConfigError
 from vzhooks.mistakes import Mistake
 from vzhooks.model import Container
-from vzhooks.node import bridgeview
+from vzhooks.node import bridgeview, share
 from vzhooks.node import planner as node_planner
 from vzhooks.nodeconf import NodeConf
 
@@ -38,7 +38,8 @@ def container(veid: str) -> Findings:
             files, found = planner.read(veid)
         except ConfigError:
             return Findings(mistakes, [])
-    doubts = list(found.doubts) + _venet(found, files.node) + _filtered(found) + _announced(found, files.node)
+    doubts = (list(found.doubts) + _venet(found, files.node) + _filtered(found) + _announced(found, files.node)
+              + share.in_overlays(files.node, found))
     nodes = {str(mistake) for mistake in files.node.mistakes}
     return Findings([mistake for mistake in mistakes if mistake not in nodes], _texts(doubts))
 

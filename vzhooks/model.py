@@ -17,7 +17,6 @@ OURS = ("CONFIG_CUSTOMIZED", "VETH_IP_ADDRESS", "BRIDGEDEV", "VZHOSTBR", "VE_DEF
         "VETH_MTU", "VETH_VLAN", "FLOATING_IP", "SNAT", "ANNOUNCE")
 # ... though these two of ours alone leave it a stock one, with a filter.
 FILTERS = ("ANTISPOOF", "VETH_ALLOW")
-NOT_YET = ("VETH_VLAN",)
 MENTION = re.compile(r"^\s*(?:export\s+)?((?:%s)(?:_\w+)?)\+?=" % "|".join(OURS), re.MULTILINE)
 ASKS = re.compile(r"^\s*(?:export\s+)?(ANTISPOOF(?:_\w+)?)\+?=", re.MULTILINE)
 
@@ -46,6 +45,8 @@ class Veth(NamedTuple):
     ct0: Optional[Tuple[Address, ...]] = None  # the node's addresses as the conf says; None: to be found on the bridge
     mtu: int = 0  # inside; 0: as it is
     mtu_where: str = ""
+    vlan: int = 0  # of the port, which the container does not see; 0: none
+    vlan_where: str = ""
     routes: Tuple[Route, ...] = ()  # inside, beside the default
     announced: Announced = Announced()
     allow: Optional[Tuple[Union[Address, Mac], ...]] = None  # beyond its own addresses and MAC; None: all, unfiltered
@@ -109,7 +110,6 @@ class _Builder(Reader):
         announced = self.announced(self.read("ANNOUNCE") if venet and custom else None)
         if custom:
             self.across(veths)
-            self.not_yet()
         if asks:
             self.mistakes += self.node.mistakes
         self.mistakes += self.conf.lost
@@ -180,8 +180,11 @@ class _Builder(Reader):
         families = {address.family for address in addresses}
         low = 1280 if 6 in families else 68  # RFC 8200, RFC 791
         sizes = self.each(mtu, lambda word, _: names.number(word, low, 65535))
+        vlan = self.single("VETH_VLAN", interface, index, "number")
+        numbers = self.each(vlan, lambda word, _: names.number(word, 1, 4094))  # IEEE 802.1Q
         veth = Veth(interface, bridge, where, tuple(addresses), (), self.ct0(interface, index),
-                    sizes[0] if sizes else 0, mtu.where if mtu else "")
+                    sizes[0] if sizes else 0, mtu.where if mtu else "", numbers[0] if numbers else 0,
+                    vlan.where if vlan else "")
         return veth._replace(gateways=self.gateways(veth, index),
                              announced=self.announced(self.lookup("ANNOUNCE", interface, index)),
                              routes=routes.of_veth(self, interface, index, veth.all_addresses))
@@ -235,13 +238,6 @@ class _Builder(Reader):
                                            "usually the mask of an address is missing or wrong"))
             found.append(Gateway(gateway, not near))
         return tuple(found)
-
-    def not_yet(self) -> None:
-        """Who sets such a variable relies on it; that it does nothing must not go unsaid."""
-        for name, variable in self.conf.of(self.path).items():
-            if variable.value and name.startswith(NOT_YET):
-                self.doubts.append(Mistake(variable.where, "%s, which this version does not know yet" % name,
-                                           "nothing comes of it"))
 
     def across(self, veths: Tuple[Veth, ...]) -> None:
         """Mistakes that only all veths together show."""

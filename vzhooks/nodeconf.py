@@ -7,14 +7,13 @@ from vzhooks import ini, names, values
 from vzhooks.floating import Settings as Floating
 from vzhooks.floating import read as read_floating
 from vzhooks.mistakes import Mistake, shown
-from vzhooks.node import bridge, network
+from vzhooks.node import bridge, network, overlay
 from vzhooks.node.bridge import Bridge
 from vzhooks.node.network import Network
+from vzhooks.node.overlay import Overlay
 from vzhooks.process import TIMEOUT
 from vzhooks.routing.settings import Announce
 from vzhooks.routing.settings import read as read_announce
-
-LATER = ("overlay",)  # sections of design.md that no command reads yet
 
 
 class NodeConf(NamedTuple):
@@ -27,7 +26,8 @@ class NodeConf(NamedTuple):
     else_script: str = ""  # EXTERNAL_SCRIPT of containers without our variables; "": as stock
     antispoof: str = "no"  # of containers with our variables that do not say: yes | no
     mistakes: Tuple[Mistake, ...] = ()  # in the file's form and in [node], which every container depends on
-    bridges: Tuple[Bridge, ...] = ()
+    bridges: Tuple[Bridge, ...] = ()  # those that only an overlay names, too
+    overlays: Tuple[Overlay, ...] = ()
     networks: Tuple[Network, ...] = ()
     floating: Floating = Floating()
     announce: Announce = Announce()
@@ -66,6 +66,8 @@ def read(path: str, text: str) -> NodeConf:
     sections, mistakes = ini.sections(path, text)
     settings: Dict[str, object] = {}
     bridges: List[Bridge] = []
+    overlays: List[Overlay] = []
+    broken: List[str] = []  # bridges with a mistake, which no overlay makes up for
     networks: List[Network] = []
     others: List[Mistake] = []  # mistakes that are no container's
     for title, section in sections.items():
@@ -83,18 +85,24 @@ def read(path: str, text: str) -> NodeConf:
         elif kind == "bridge" and name:
             made, wrong = bridge.read(name, section)
             bridges += [made] if not wrong else []
+            broken += [name] if wrong else []
+        elif kind == "overlay" and name:
+            stretched, wrong = overlay.read(name, section)
+            overlays += [stretched] if not wrong else []
         elif kind == "network" and name:
             one, wrong = network.read(name, section)
             networks += [one] if not wrong else []
-        elif kind not in LATER:
+        else:
             mistakes.append(Mistake(section.where, "section [%s]" % shown(title), "[node], [bridge NAME], "
-                                    "[network NAME], [floating], [announce], [%s] is wanted" % "], [".join(LATER)))
+                                    "[overlay NAME], [network NAME], [floating], [announce] is wanted"))
         others += wrong
     more, doubts = network.across(networks)
-    others += bridge.across(bridges) + more
+    overlays, bridges, clashes = overlay.join([one for one in overlays if one.name not in broken], bridges)
+    others += bridge.across(bridges) + clashes + more
     uplinks: Floating = settings.get("floating", Floating())  # type: ignore[assignment]
     others += [Mistake(one.at("table"), "table %d of [network %s] is that of an uplink (%s)"
                        % (one.table, one.name, uplinks.at("tables")), "another number is wanted, or 'tables = ...'")
                for one in networks if 0 <= one.table - uplinks.tables < len(uplinks.uplinks)]
-    return NodeConf(mistakes=tuple(mistakes), bridges=tuple(bridges), networks=tuple(networks),
-                    node_mistakes=tuple(others), doubts=tuple(doubts), **settings)  # type: ignore[arg-type]
+    return NodeConf(mistakes=tuple(mistakes), bridges=tuple(bridges), overlays=tuple(overlays),
+                    networks=tuple(networks), node_mistakes=tuple(others), doubts=tuple(doubts),
+                    **settings)  # type: ignore[arg-type]

@@ -34,6 +34,16 @@ def ports(bridge: str) -> "List[str]":
     return found.output.split() if found.status == 0 else []
 
 
+def tunnels() -> "List[str]":
+    """Our ports to other nodes, of all bridges."""
+    try:
+        found = process.run(["ovs-vsctl", "--timeout=5", "--bare", "--columns=name", "find", "Interface", "type=vxlan",
+                             "external_ids:owner=vzhooks"])
+    except process.MissingCommand:
+        return []
+    return found.output.split() if found.status == 0 else []
+
+
 def is_our_port(name: str) -> bool:
     """Whether Open vSwitch has a port of that name that we made (external-ids:owner=vzhooks)."""
     try:
@@ -59,11 +69,19 @@ def forget_stale(command: Command, inside: Inside, timeout: float) -> "Optional[
 def port_error(command: Command, timeout: float) -> str:
     """The `error` column of the port that a command has added, "" when it is sound."""
     port = _port(command)
-    if not port:
-        return ""
+    return error_of(port, timeout) if port else ""
+
+
+def error_of(port: str, timeout: float = process.TIMEOUT) -> str:
+    """The same of a port by its name."""
     result = process.run(["ovs-vsctl", "--timeout=%d" % timeout, "get", "Interface", port, "error"])
     said = result.output.strip()
     return "" if said == "[]" else said.strip('"') or result.errors.strip()
+
+
+def number_of(port: str, timeout: float = process.TIMEOUT) -> str:
+    """The number by which the switch knows a port."""
+    return process.run(["ovs-vsctl", "--timeout=%d" % timeout, "get", "Interface", port, "ofport"]).output.strip()
 
 
 def announce(frame: bytes, bridge: str, port: str, timeout: float) -> None:
@@ -71,7 +89,7 @@ def announce(frame: bytes, bridge: str, port: str, timeout: float) -> None:
 
     A frame sent on the bridge device would teach the switch that the container's MAC is LOCAL (field-notes.md, GARP).
     """
-    ofport = process.run(["ovs-vsctl", "--timeout=%d" % timeout, "get", "Interface", port, "ofport"]).output.strip()
+    ofport = number_of(port, timeout)
     result = process.run(["ovs-ofctl", "packet-out", bridge, ofport, "NORMAL", frame.hex()], timeout=timeout)
     if result.status != 0:
         raise OSError("ovs-ofctl packet-out: %s" % " ".join(result.errors.split()))

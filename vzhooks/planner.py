@@ -195,7 +195,7 @@ def _lines_of(veid: str, found: Container, veth: Veth, network: Network, node: N
                               "the name of a bridge of this node is wanted"))
     # The stock script of the legacy generation is not stopped by a bridge that is not there.
     return render.render("stock", veid=veid, guard=guard, veth=dict(
-        attachment._asdict(), device=device, where=interface.where, bridge=veth.bridge,
+        attachment._asdict(), device=device, where=interface.where, bridge=veth.bridge, vlan=0,
         dash="" if interface.modern else "-"))
 
 

@@ -23,8 +23,8 @@ GRACE = 0.1  # seconds for what is still in the pipes of a process that has ende
 LISTING = 64 * 1024 * 1024  # the same for listings of the node's own kernel
 ENVIRONMENT = {"PATH": paths.PATH, "LC_ALL": "C", "HOME": "/"}
 
-PACKAGES = {"ip": "iproute2", "brctl": "bridge-utils", "nft": "nftables", "ovs-vsctl": "openvswitch-switch",
-            "vtysh": "frr", "conntrack": "conntrack"}
+PACKAGES = {"ip": "iproute2", "bridge": "iproute2", "ping": "iputils-ping", "brctl": "bridge-utils", "nft": "nftables",
+            "ovs-vsctl": "openvswitch-switch", "vtysh": "frr", "conntrack": "conntrack"}
 
 
 class MissingCommand(Expected):

@@ -46,6 +46,10 @@ class View(NamedTuple):
     sysctls: Tuple[Sysctl, ...]
     proxied: Tuple[Address, ...]  # IPv6 neighbours that the node answers for
     hairpin: bool  # the bridge sends frames back by the port that they came from
+    vlan: int  # of the port; 0: none
+    vlan_where: str
+    vlan_left: int  # the one that a Linux bridge has given the port by itself, 0: none, or the same
+    apart: bool  # in a VLAN in which the node itself is not
 
     @property
     def route_device(self) -> str:
@@ -79,6 +83,7 @@ def view(veth: Veth, attachment: Attachment, facts: Facts, doubts: List[Mistake]
         doubts += _bridge_doubts(veth, attachment.tool, facts, bridge_mtu)
     elif veth.mtu > DEFAULT_MTU:
         host_mtu = veth.mtu
+    left, apart = _vlan(veth, attachment.tool, facts, doubts) if veth.vlan else (0, False)
     routed = not veth.bridge and bool(veth.all_addresses)
     # A bridge that hands frames to iptables sends those to a container's own floating address back by its own port.
     hairpin = hairpin and attachment.tool == "ip" and any(
@@ -86,9 +91,23 @@ def view(veth: Veth, attachment: Attachment, facts: Facts, doubts: List[Mistake]
     return View(interface.host_ifname, interface.ifname, interface.where, interface.mac, veth.bridge,
                 veth.bridge_where, attachment.tool, attachment.leave, attachment.external_ids, attachment.offloads, "",
                 host_mac, before, host_mtu, mtu, veth.mtu_where or veth.bridge_where,
-                veth.addresses, veth.all_addresses, veth.gateways, veth.routes, _ct0(veth, facts),
+                veth.addresses, veth.all_addresses, veth.gateways, veth.routes,
+                _ct0(veth, facts) if veth.ct0 is not None or not apart else (),
                 _sysctls(veth, facts) if routed else (),
-                _proxied(veth) if routed else (), hairpin and bool(veth.bridge))
+                _proxied(veth) if routed else (), hairpin and bool(veth.bridge),
+                veth.vlan if veth.bridge else 0, veth.vlan_where, left, apart)
+
+
+def _vlan(veth: Veth, tool: str, facts: Facts, doubts: List[Mistake]) -> Tuple[int, bool]:
+    """The VLAN that a port leaves for its own, and whether the node is not in that one."""
+    if not veth.bridge:
+        doubts.append(Mistake(veth.vlan_where, "VETH_VLAN %d, but %s is in no bridge"
+                              % (veth.vlan, veth.interface.ifname), "BRIDGEDEV is wanted for it to have an effect"))
+        return 0, False
+    if tool == "ovs":
+        return 0, True
+    bridges = int(facts.get("default_pvid", veth.bridge) or 0)
+    return bridges if bridges != veth.vlan else 0, bridges != veth.vlan
 
 
 def _proxied(veth: Veth) -> Tuple[Address, ...]:
@@ -164,6 +183,10 @@ def bridge_mistake(veth: Veth, facts: Facts) -> Optional[Mistake]:
     if not veth.bridge:
         return None
     kind = facts.get("kind", veth.bridge)
+    if kind == "linux" and veth.vlan and facts.get("vlan_filtering", veth.bridge) != "1":
+        return Mistake(veth.vlan_where, "VETH_VLAN %d, but bridge %s does not tell VLANs apart"
+                       % (veth.vlan, veth.bridge), "'ip link set dev %s type bridge vlan_filtering 1' is wanted, on a "
+                       "kernel that has it, or a bridge of Open vSwitch" % veth.bridge)
     if kind == "linux" or kind and ovs.is_bridge(veth.bridge):
         return None
     found = "bridge %s, which this node has not" % veth.bridge if not kind else "%s, which is no bridge" % veth.bridge

@@ -28,17 +28,18 @@ catcher = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
 catcher.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 24)
 catcher.bind((sys.argv[1], 3))
 print("ready", flush=True)
-counts, last = {}, False
+counts, last, until = {}, False, 0.0
 while True:
     ready = select.select([catcher] + ([] if last else [sys.stdin]), [], [], 0.3)[0]
     if sys.stdin in ready:
-        last = True
+        last, until = True, time.monotonic() + 0.3
     if catcher in ready:
         data, where = catcher.recvfrom(4096)
         if data[-6:-2] == b"VZ!!" and where[2] != 4:
             number = int.from_bytes(data[-2:], "big")
             counts[number] = counts.get(number, 0) + 1
-    elif last:
+            until = time.monotonic() + 0.3
+    if last and time.monotonic() > until:  # others' frames may come for ever
         break
 print(json.dumps(counts))
 '''

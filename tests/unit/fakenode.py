@@ -30,9 +30,11 @@ class FakeNode:
         self.addresses, self.routes = [], []  # (device, address), (family, table, words)
         self.rules = {4: ["0:\tfrom all lookup local", "32766:\tfrom all lookup main", "32767:\tfrom all lookup default"],
                       6: ["0:\tfrom all lookup local", "32766:\tfrom all lookup main"]}
+        self.ways = {}  # {address: the rest of what `ip route get` prints}
+        self.shown = {}  # {interface: its row of `ip -d link show`}
         self.tables = {}  # {name: number}, of listings
         self.written, self.asked, self.refused, self.others = [], [], {}, {}
-        self.programs = {"ip", "nft", "iptables", "ip6tables", "brctl"}
+        self.programs = {"ip", "bridge", "nft", "iptables", "ip6tables", "brctl"}
         real = facts.file
         os.makedirs(self.sys)
         monkeypatch.setattr(facts, "SYS", self.sys + "/%s/")
@@ -159,6 +161,11 @@ class FakeNode:
             wanted = numbers.get(words[1], words[1]) if words else "254"
             return [" ".join(route) + (" table " + names.get(table, table) if wanted == "all" != table != "254" else "")
                     for whose, table, route in self.routes if whose == family and wanted in ("all", table)]
+        if verb == "get":
+            self.written.pop()
+            if words[0] not in self.ways:
+                raise Refusal("Network is unreachable")
+            return ["%s from %s %s" % (words[0], words[2], self.ways[words[0]])]
         said = pairs(words[1:])
         table = said.get("table", "254")
         if "dev" in said and not os.path.isdir("%s/%s" % (self.sys, said["dev"])):
@@ -214,6 +221,8 @@ class FakeNode:
     def _link(self, verb, words, family):
         if verb == "help":
             return ["ip link set DEVICE master DEVICE"]
+        if verb == "show":
+            return [self.shown[words[1]]] if words[1] in self.shown else []
         if verb == "add":
             self.link(words[1], "linux", "fe:00:00:00:00:99", False)
         elif verb == "del":

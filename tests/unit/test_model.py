@@ -167,13 +167,6 @@ def test_an_interface_that_netif_does_not_name_yet_joins(text, names):
     assert found.veths[-1].interface.mac == "00:18:51:a1:b2:c3" and not found.mistakes
 
 
-@pytest.mark.parametrize("name", ["VETH_ROUTES", "FLOATING_IP", "VETH_VLAN"])
-def test_a_variable_that_does_nothing_yet_is_at_least_said(name):
-    """Above all ANTISPOOF: who sets it relies on it.  Goes when the variable does something."""
-    found = model(ONE + "BRIDGEDEV=br0\n%s=yes\n" % name)
-    assert [one for one in texts(found.mistakes + found.doubts) if name in one]
-
-
 # What containers share: networks of the node
 
 NETWORKS = """[network internal]

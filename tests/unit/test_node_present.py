@@ -201,14 +201,26 @@ def test_a_node_without_ipv6_and_a_table_that_is_not_there(node):
 
 @pytest.mark.parametrize("command, answers, wanted", [
     ("ovs-vsctl --may-exist add-br br5 -- set Bridge br5 stp_enable=false other-config:hwaddr=02:00:00:00:00:01",
-     {"br-exists br5": (0, ""), "--if-exists get Bridge br5 stp_enable": (0, "false\n"),
-      "--if-exists get Bridge br5 other-config:hwaddr": (0, '"02:00:00:00:00:01"\n')}, True),
+     {"br-exists br5": (0, ""),
+      "--if-exists get Bridge br5 stp_enable other-config:hwaddr": (0, 'false\n"02:00:00:00:00:01"\n')}, True),
+    ("ovs-vsctl --may-exist add-br br5 -- set Bridge br5 stp_enable=false other-config:hwaddr=02:00:00:00:00:01",
+     {"br-exists br5": (0, ""), "--if-exists get Bridge br5 stp_enable other-config:hwaddr": (0, 'false\n\n')}, False),
     ("ovs-vsctl --may-exist add-br br5 -- set Bridge br5 stp_enable=false", {
         "--if-exists get Bridge br5 stp_enable": (0, "true\n")}, False),
     ("ovs-vsctl --may-exist add-br br5", {"br-exists br5": (2, "")}, False),
-    ("ovs-vsctl --may-exist add-port br5 eth0", {"port-to-br eth0": (0, "br5\n")}, True),
+    ("ovs-vsctl --may-exist add-port br5 eth0", {
+        "port-to-br eth0": (0, "br5\n"), "--if-exists get Interface eth0 error": (0, "[]\n")}, True),
+    ("ovs-vsctl --may-exist add-port br5 eth0", {
+        "port-to-br eth0": (0, "br5\n"), "--if-exists get Interface eth0 error": (0, '"no such device"\n')}, False),
     ("ovs-vsctl --may-exist add-port br5 eth0", {"port-to-br eth0": (0, "br6\n")}, False),
     ("ovs-vsctl --if-exists del-port br5 eth0", {}, None),
+    ("bridge fdb append 00:00:00:00:00:00 dev vx-br1 dst 10.1.2.4", {"bridge fdb show dev vx-br1": (
+        0, "8e:42:64:7f:fe:31 master br1 permanent\n00:00:00:00:00:00 dst 10.1.2.40 self permanent\n"
+           "00:00:00:00:00:00 dst 10.1.2.4 self permanent\n")}, True),
+    ("bridge fdb append 00:00:00:00:00:00 dev vx-br1 dst 10.1.2.4", {"bridge fdb show dev vx-br1": (
+        0, "8e:42:64:7f:fe:31 dst 10.1.2.4 self\n00:00:00:00:00:00 dst 10.1.2.40 self permanent\n")}, False),
+    ("bridge fdb append 00:00:00:00:00:00 dev vx-br1 dst 10.1.2.4", {"bridge fdb show dev vx-br1": (1, "")}, False),
+    ("bridge fdb del 00:00:00:00:00:00 dev vx-br1 dst 10.1.2.4", {}, None),
     ('nft add table inet t; add chain inet t c; add rule inet t c iifname @i mark set 1 comment "vzhooks:ingress"',
      {"nft list chain inet t c": (0, '\tiifname @i mark set 1 comment "vzhooks:ingress"\n')}, True),
     ('nft add rule inet t c accept comment "vzhooks:ingress"', {"nft list chain inet t c": (0, "accept\n")}, False),

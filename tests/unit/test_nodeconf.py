@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vzhooks import floating, nodeconf
-from vzhooks.node import bridge, network
+from vzhooks.node import bridge, network, overlay
 from vzhooks.routing import settings as announce
 
 SHIPPED = os.path.join(os.path.dirname(__file__), "..", "..", "etc", "vz", "vzhooks.conf")
@@ -55,7 +55,7 @@ def test_an_unknown_setting_names_the_known_ones():
 
 def test_an_unknown_section_is_a_mistake_at_its_own_line():
     assert read("\n[nodes]\n\ntimeout = 5\n")[1] == [
-        "F:2: section [nodes]; [node], [bridge NAME], [network NAME], [floating], [announce], [overlay] is wanted"]
+        "F:2: section [nodes]; [node], [bridge NAME], [overlay NAME], [network NAME], [floating], [announce] is wanted"]
 
 
 def test_all_mistakes_come_at_once():
@@ -70,7 +70,7 @@ def test_the_shipped_file_is_right_and_has_every_setting_with_its_default(put):
     key = put("/key", "secret", 0o600)
     found, mistakes = read(uncommented.replace("/usr/sbin/vznetaddbr", sys.executable).replace("/etc/vz/announce.key", key))
     assert (mistakes, found.node_mistakes, found.else_script) == ([], (), sys.executable)
-    assert found._replace(else_script="", bridges=(), networks=(), floating=floating.Settings(),
+    assert found._replace(else_script="", bridges=(), overlays=(), networks=(), floating=floating.Settings(),
                           announce=announce.Announce()) == nodeconf.NodeConf(
         antispoof="yes")
     of_ospf = {key: check for key, check in announce.SETTINGS.items() if key not in announce.OF_BGP}
@@ -79,6 +79,8 @@ def test_the_shipped_file_is_right_and_has_every_setting_with_its_default(put):
                                     (found.floating, floating.SETTINGS, ("where", "wheres", "uplinks", "snat")),
                                     (found.bridges[0], bridge.SETTINGS, ("name", "where", "wheres", "ports", "address",
                                                                          "gateway", "mtu", "mac")),
+                                    (found.overlays[0], overlay.SETTINGS, ("name", "where", "wheres", "vni", "peers", "local",
+                                                                           "address", "mtu", "mac")),
                                     (found.networks[0], network.SETTINGS, ("name", "where", "wheres", "cidr", "dev", "gateway",
                                                                            "table", "rp_filter"))):
         assert set(settings) == set(made.wheres)

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from typing import Callable, List, Optional, Sequence, Tuple
 
 
+OVS_MARK = "external-ids:owner=vzhooks"
+
+
 class Waiting(Expected):
     """A change still waits for its confirmation."""
 
@@ -35,15 +38,22 @@ class Change:
         lines, gone = plan.merged(wanted, self.before, True)
         self.replaced: List[plan.Line] = []
         gone = [] if keep else self._without_replaced(gone, lines)
-        present = Present([command for line in lines + gone for command in _both(line)], timeout)
-        self.new = [line for line in lines if _wanted(line, present, self.before)]
+        present = Present([command for line in lines + gone + self.replaced for command in _both(line)], timeout)
+        # A device whose nature cannot be changed has to go before its successor can have its name.
+        self.first = [line for line in self.replaced if " type vxlan " in line.command
+                      and present.holds(line.command) is not False]
+        renewed = {line.command.split()[4] for line in self.first}
+        self.new = [line for line in lines if _wanted(line, present, self.before)
+                    or renewed & set(line.command.split())]
         self.lines = [line for line in lines if line in self.new or present.holds(line.command)]
         comes_back = {line.undo.command for line in gone if line.undo}
         self.gone = [line for line in gone if (present.holds(line.command) is not False or line.command in comes_back)
                      and not _stays_away(line, lines)]
         done = {line.key for line in self.before}
+        # What carries our mark is ours, though no journal has it: Open vSwitch's database outlives a boot.
+        self.adopted = [line for line in self.lines if OVS_MARK in line.command and line.key not in done]
         # In the plan's order, so that the journal is undone in its reverse.
-        mine = [line for line in lines if line.key in done or line in self.new or _gets_back(line)]
+        mine = [line for line in lines if line.key in done or line in self.new + self.adopted or _gets_back(line)]
         known = {line.key for line in lines}
         self.after = ([line for line in self.before if line.key not in known] if keep else []) + mine
 
@@ -70,7 +80,12 @@ class Change:
     def undoing(self) -> "List[plan.Line]":
         """What undoes the lines that go, as lines."""
         return [plan.Line("node", line.undo.command, line.undo.may_fail, None, line.origin)
-                for line in reversed(self.gone) if line.undo]
+                for line in reversed(self.first + self.gone) if line.undo]
+
+    def note(self) -> None:
+        """Where nothing has to be done: know what is ours nevertheless.  Raise OSError."""
+        if self.adopted:
+            journal.write(self.after)
 
     def refuse_waiting(self) -> None:
         """Raise Waiting while another change waits for its confirmation."""
@@ -84,11 +99,13 @@ class Change:
         added = [line for line in self.new if line.key not in known]
         journal.write(self.before + added)
         try:
+            self.job.take_back(self.first)
             self.job.carry_out(self.new, [])
         except BaseException:  # also when somebody presses Ctrl-C
             self.job.on_error = "warn"
             _undo(self.job, self.new)
             self.job.carry_out(self.replaced, [])
+            self._again(self.before if self.first else [])
             present = Present([line.command for line in added], self.timeout)
             journal.write(self.before + [line for line in added if present.holds(line.command)])
             raise
@@ -97,11 +114,15 @@ class Change:
             journal.write(self.after + left)  # what could not be undone is tried again
         except OSError as error:
             self.job.say("the journal has more lines than it should: %s" % error.strerror)
-        if self.gone:
-            # With an interface's first address the kernel also took its others of that network, and their routes.
-            for lines in ([line for line in self.lines if not moved(line)], list(filter(moved, self.lines))):
-                present = Present([line.command for line in lines], self.timeout)
-                self.job.carry_out([line for line in lines if present.holds(line.command) is False], [])
+        if self.gone or self.first:
+            # With an interface's first address the kernel also took its others of that network, and their routes; with
+            # a device all that was said of it.
+            self._again([line for line in self.lines if not moved(line)])
+            self._again(list(filter(moved, self.lines)))
+
+    def _again(self, lines: "Sequence[plan.Line]") -> None:
+        present = Present([line.command for line in lines], self.timeout)
+        self.job.carry_out([line for line in lines if present.holds(line.command) is False], [])
 
 
 def _undo(job: apply.Job, lines: "Sequence[plan.Line]") -> "List[plan.Line]":
@@ -164,6 +185,10 @@ def _stays_away(line: plan.Line, lines: "Sequence[plan.Line]") -> bool:
 def _thing(command: str) -> "Tuple[str, ...]":
     """What a command sets, without the value: an MTU, a sysctl, the route to a network, nft's table; () for others."""
     words = command.split()
+    if words[:3] == ["ip", "link", "add"] and " type vxlan " in command:
+        return "vxlan", words[4]
+    if "add-br" in words or "add-port" in words:
+        return tuple(words[:words.index("--")] if "--" in words else words)
     if words[:3] == ["nft", "add", "table"]:
         return tuple(words[:5])
     if words[0] == "sysctl":

@@ -145,6 +145,8 @@ def export_(kind: Optional[str], directory: str, replace: bool, undo: bool) -> N
     if kind in routing.DAEMONS:
         _export_routing(kind, found, directory)
         return
+    found, unexported = export.without_overlays(found)
+    _say_all(unexported)
     macs = {bridge.name: bridgeview.mac_of(bridge) for bridge in found.bridges}
     files = export.files(kind, found, macs, export.tree(directory), kernel.rules_have_protocol())
     saved.write(files, directory, replace, click.echo)
@@ -209,6 +211,7 @@ def _attempt(make: Callable[[], Tuple[Change, List[str]]], options: Options, all
             return []
         change.refuse_waiting()
         if change.empty:
+            change.note()
             click.echo("nothing to do: all is as wanted")
         elif moves and not allowed:
             return moves

@@ -4,7 +4,7 @@ What the files make is what `vzhook node up` makes, with its preferences, tables
 other has done: whichever comes first, and however often.
 """
 import os
-from typing import Dict, List
+from typing import Dict, List, Tuple
 
 from vzhooks import names, paths
 from vzhooks.errors import ConfigError
@@ -24,6 +24,19 @@ def tree(to: str) -> Tree:
     A TO without etc/ is no system but a place to look at the result, which starts from this node's files.
     """
     return Tree(to) if to and os.path.isdir(to + "/etc") else Tree(paths.rooted(""))
+
+
+def without_overlays(conf: NodeConf) -> Tuple[NodeConf, List[Mistake]]:
+    """What can be exported, and what is to be said of the rest: distributions' files know little of VXLAN."""
+    left = {overlay.name for overlay in conf.overlays for bridge in conf.bridges
+            if bridge.name == overlay.name and bridge.where == overlay.where}
+    kept = conf._replace(bridges=tuple(bridge for bridge in conf.bridges if bridge.name not in left), overlays=(),
+                         networks=tuple(network for network in conf.networks if network.dev not in left))
+    said = [Mistake(overlay.where, "[overlay %s] is not exported" % overlay.name,
+                    "'systemctl enable vzhooks' is wanted, which makes it at boot") for overlay in conf.overlays]
+    return kept, said + [Mistake(network.where, "[network %s] is not exported, being on the bridge of an overlay"
+                                 % network.name, "the same is wanted")
+                         for network in conf.networks if network.dev in left]
 
 
 def files(kind: str, conf: NodeConf, macs: Dict[str, str], now: Tree, rule_protocol: bool) -> List[File]:

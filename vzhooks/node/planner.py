@@ -1,11 +1,11 @@
-"""From [bridge] and [network] to the node's plan, with the node's live state.  Slow, needs libraries."""
+"""From [bridge], [overlay] and [network] to the node's plan, with the node's live state.  Slow, needs libraries."""
 import os
 from typing import List, NamedTuple, Sequence, Tuple
 
 from vzhooks import facts, inputs, kernel, paths, plan, render
 from vzhooks.errors import ConfigError
 from vzhooks.mistakes import Mistake
-from vzhooks.node import backend, bridgeview, change, journal, tablenames, uplinks
+from vzhooks.node import backend, bridgeview, change, journal, overlayview, tablenames, uplinks
 from vzhooks.node.bridge import Bridge
 from vzhooks.node.bridgeview import Live
 from vzhooks.node.network import ROUTED, Network
@@ -30,6 +30,7 @@ def conf() -> NodeConf:
 def node_plan(found: NodeConf) -> NodePlan:
     """The plan of the whole node.  Raise ConfigError with all mistakes, those in the node's state included."""
     state = bridgeview.live()
+    found = overlayview.with_macs(found, state)
     mistakes, doubts = judge(found, state)
     if mistakes:
         raise ConfigError([str(mistake) for mistake in in_order(mistakes)])
@@ -39,6 +40,8 @@ def node_plan(found: NodeConf) -> NodePlan:
     for bridge in found.bridges:
         lines += bridge_lines(bridge, tool, state)
         taken += moves(bridge, state)
+    for overlay in found.overlays:
+        lines += overlayview.lines(overlay, found, state)
     marked = needs_marks(found.networks) or any(map(_is_marking, journal.elements()))
     lines += marks(found) if marked else []
     lines += antispoof() if any("vzhooks_antispoof" in line.command for line in journal.read()) else []
@@ -55,6 +58,10 @@ def judge(found: NodeConf, state: Live) -> Tuple[List[Mistake], List[Mistake]]:
     doubts = list(found.doubts)
     for bridge in found.bridges:
         mistakes += bridgeview.conflicts(bridge, state)
+    for overlay in found.overlays:
+        wrong = overlayview.conflicts(overlay, found, state)
+        mistakes += wrong
+        doubts += overlayview.doubts(overlay, found, state) if not wrong else []
     for network in found.networks:
         mistakes += missing(network, found) + strangers(network, state)
         doubts += _rp_filter(network, state)

@@ -43,7 +43,7 @@ class Present:
         if listing is not None:
             return self._listed(words, self.rows[listing])
         if words[:2] == ["ip", "link"]:
-            return _link(words[2:])
+            return self.tools.is_vxlan(words) if " type vxlan " in command else _link(words[2:])
         return self.tools.holds(command)
 
     def missing(self, commands: "Sequence[str]") -> "List[str]":
@@ -157,6 +157,9 @@ def _link(words: "List[str]") -> "Optional[bool]":
     if rest[:2] == ["type", "bridge"]:
         pairs = zip(rest[2::2], rest[3::2])
         return all(facts.file("/sys/class/net/%s/bridge/%s" % (device, key)) == value for key, value in pairs)
+    if rest[:2] == ["type", "bridge_slave"]:
+        return all(facts.file("/sys/class/net/%s/brport/%s" % (device, key)) == {"on": "1", "off": "0"}[value]
+                   for key, value in zip(rest[2::2], rest[3::2]))
     if rest in (["up"], ["down"]):
         return facts.kind(device) != "" and facts.is_up(device) == (rest == ["up"])
     if rest == ["nomaster"]:

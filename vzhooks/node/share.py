@@ -1,12 +1,14 @@
 """What one container shares with others: the bridges, tables, rules and marks that it needs before it starts."""
-from typing import List, NamedTuple, Sequence, Tuple
+from typing import List, NamedTuple, Optional, Sequence, Tuple
 
 from vzhooks import plan, render
 from vzhooks.facts import Facts, rp_filter_of
 from vzhooks.mistakes import Mistake
 from vzhooks.model import Container, Veth
-from vzhooks.node import backend, bridgeview, planner, public
+from vzhooks.node import backend, bridgeview, overlayview, planner, public
+from vzhooks.node.bridge import Bridge
 from vzhooks.node.network import Network
+from vzhooks.node.overlay import Overlay
 from vzhooks.nodeconf import NodeConf
 from vzhooks.routing import plans as routing
 from vzhooks.values import Address
@@ -47,6 +49,7 @@ def needed(node: NodeConf, found: Container, facts: Facts) -> Needed:
                 facts.get("sysctl", rp_filter_of(network.dev))
         else:
             doubts.append(planner.absent(network))
+    doubts += in_overlays(node, found)
     if addresses:
         doubts += node.node_mistakes  # a network that they belong to may be among them
     mistakes: List[Mistake] = []
@@ -81,12 +84,18 @@ def _bridges(node: NodeConf, found: Container, facts: Facts) -> Tuple[List[plan.
     doubts: List[Mistake] = []
     made = []
     wanted = {veth.bridge for veth in found.veths if found.custom}
+    overlays = {overlay.name: overlay for overlay in node.overlays if overlay.name in wanted}
     for bridge in node.bridges:
-        if bridge.name not in wanted or facts.get("kind", bridge.name):
+        overlay = overlays.get(bridge.name)
+        if bridge.name not in wanted or _is_there(bridge, overlay, facts):
             continue
         state = bridgeview.live()
+        node = overlayview.with_macs(node, state)
+        bridge = next(one for one in node.bridges if one.name == bridge.name)
         conflicts = bridgeview.conflicts(bridge, state)
         moves = planner.moves(bridge, state)
+        if overlay:
+            conflicts += overlayview.conflicts(overlay, node, state)
         if moves:
             conflicts.append(Mistake(bridge.where, moves[0], "'vzhook node up' is wanted, which asks first"))
         if conflicts:
@@ -94,4 +103,22 @@ def _bridges(node: NodeConf, found: Container, facts: Facts) -> Tuple[List[plan.
         else:
             made.append(bridge.name)
             lines += planner.bridge_lines(bridge, planner.bridge_tool(node), state)
+            if overlay:
+                lines += overlayview.lines(overlay, node, state)
+                doubts += overlayview.doubts(overlay, node, state)
     return lines, doubts, made
+
+
+def in_overlays(node: NodeConf, found: Container) -> List[Mistake]:
+    """What is to be said of veths in the bridge of an overlay."""
+    doubts: List[Mistake] = []
+    for veth in found.veths if found.custom else ():
+        for overlay in [overlay for overlay in node.overlays if overlay.name == veth.bridge and veth.vlan]:
+            doubts += overlayview.tagged(overlay, veth.vlan_where)
+    return doubts
+
+
+def _is_there(bridge: Bridge, overlay: Optional[Overlay], facts: Facts) -> bool:
+    """Whether a container finds its bridge; Open vSwitch has kept the tunnels with it, Linux perhaps not."""
+    return bool(facts.get("kind", bridge.name)) and (
+        overlay is None or overlay.type == "ovs" or bool(facts.get("kind", overlay.device)))

@@ -18,15 +18,25 @@ def drift(lines: Sequence[plan.Line]) -> List[str]:
     found = []
     for line in lines:
         held = present.holds(line.command)
-        if held is not True and not moved(line):
+        error = _error(line) if held is False else ""
+        if error:
+            found.append("error of a port: %s: %s" % (line.command.split()[4], error))
+        elif held is not True and not moved(line):
             found.append("%s: %s%s" % ("missing" if held is False else "cannot be told", line.command,
                                        " (from %s)" % line.origin if line.origin else ""))
     return found + ["left over: " + line.command.replace(" add ", " ") for line in left_over(lines)]
 
 
+def _error(line: plan.Line) -> str:
+    """What Open vSwitch has against a port that it was given."""
+    words = line.command.split()
+    return ovs.error_of(words[4]) if words[0] == "ovs-vsctl" and words[2:3] == ["add-port"] \
+        and ovs.bridge_of(words[4]) == words[3] else ""
+
+
 def left_over(lines: Sequence[plan.Line]) -> List[plan.Line]:
     """Our rules that no line has, or that are there twice: two that differ only in their protocol are two to the
-    kernel, and old kernels take even the same one again.
+    kernel, and old kernels take even the same one again.  And our tunnels that no line has.
     """
     present = Present([])
     rules = [(line.command.startswith("ip -6 "), present.rule(line.command.partition(" rule add ")[2].split()))
@@ -43,7 +53,17 @@ def left_over(lines: Sequence[plan.Line]) -> List[plan.Line]:
                 words = words.replace(" proto ", " protocol ")
                 found.append(plan.Line("node", "%s rule add %s" % (ip, words),
                                        undo=plan.Undo("%s rule del %s" % (ip, words), False)))
-    return found
+    return found + _tunnels(lines)
+
+
+def _tunnels(lines: Sequence[plan.Line]) -> List[plan.Line]:
+    """Open vSwitch's database outlives a boot, and no journal does."""
+    if not facts.READERS["openvswitch"](""):
+        return []
+    wanted = {line.command.split()[4] for line in lines if " add-port " in line.command}
+    pairs = [(ovs.bridge_of(port), port) for port in ovs.tunnels() if port not in wanted]
+    return [plan.Line("node", "ovs-vsctl --may-exist add-port %s %s" % pair,
+                      undo=plan.Undo("ovs-vsctl --if-exists del-port %s %s" % pair, False)) for pair in pairs]
 
 
 def _is_ours(row: str, rule: Dict[str, str], six: bool) -> bool:
@@ -76,9 +96,9 @@ def marked(gone: Sequence[plan.Line]) -> List[plan.Line]:
 
 
 def forgotten() -> List[str]:
-    """After `down`: bridges that we have made, though no journal said how."""
+    """After `down`: bridges and vxlan devices that we have made, though no journal said how."""
     return [name for name in os.listdir("/sys/class/net")
-            if facts.alias(name).startswith(ALIAS) and facts.kind(name) == "linux"]
+            if facts.alias(name).startswith(ALIAS)]
 
 
 def lost_elements() -> List[plan.Line]:
@@ -90,7 +110,7 @@ def lost_elements() -> List[plan.Line]:
 def refuse_used(gone: Sequence[plan.Line], found: NodeConf) -> None:
     """A bridge that something else uses is not taken away.  Raise Expected."""
     ports = {port for bridge in found.bridges for port in bridge.ports}
-    mine = {line.command.split()[4] for line in gone if " master " in line.command}
+    mine = {line.command.split()[4] for line in gone if " master " in line.command or " add-port " in line.command}
     used = []
     for name in bridges(gone):
         others = [port for port in ports_of(name) if port not in ports | mine]
@@ -105,7 +125,7 @@ def bridges(gone: Sequence[plan.Line]) -> List[str]:
     found = []
     for line in gone:
         words = line.command.split()
-        if words[:4] == ["ip", "link", "add", "name"] or words[:2] == ["brctl", "addbr"]:
+        if words[:4] == ["ip", "link", "add", "name"] and words[-1] == "bridge" or words[:2] == ["brctl", "addbr"]:
             found.append(words[4] if words[0] == "ip" else words[2])
         elif "add-br" in words:
             found.append(words[words.index("add-br") + 1])

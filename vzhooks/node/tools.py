@@ -24,6 +24,8 @@ class Tools:
             return self._nft(command)
         if words[0] == "ebtables":
             return self._ebtables(words)
+        if words[0] == "bridge":
+            return self._bridge(words)
         if words[:2] == ["ovs-ofctl", "add-flow"]:
             cookie = words[3].partition(",")[0]
             return cookie + "," in (self._ask("ovs-ofctl", "dump-flows", words[2], cookie + "/-1") or "")
@@ -46,9 +48,10 @@ class Tools:
             if words[0] == "add-br":
                 good = self._vsctl("br-exists", words[1]) is not None
             elif words[0] == "add-port":
-                good = self._vsctl("port-to-br", words[2]) == words[1]
+                good = self._vsctl("port-to-br", words[2]) == words[1] and self._are_set(
+                    "Interface", words[2], ["error=[]"])
             elif words[0] == "set":
-                good = all(self._is_set(words[1], words[2], setting) for setting in words[3:])
+                good = self._are_set(words[1], words[2], words[3:])
             else:
                 return None
             if not good:
@@ -59,9 +62,12 @@ class Tools:
         answer = self._ask("ovs-vsctl", "--timeout=5", *words)
         return None if answer is None else answer.strip()
 
-    def _is_set(self, table: str, record: str, setting: str) -> bool:
-        column, _, value = setting.partition("=")
-        return (self._vsctl("--if-exists", "get", table, record, column) or "").strip('"') == value
+    def _are_set(self, table: str, record: str, settings: "List[str]") -> bool:
+        """Whether columns (COLUMN[:KEY]=VALUE) are as wanted: one question for all of a record."""
+        pairs = [setting.partition("=") for setting in settings]
+        columns = [pair[0] for pair in pairs]
+        answer = self._ask("ovs-vsctl", "--timeout=5", "--if-exists", "get", table, record, *columns)
+        return [row.strip('"') for row in (answer or "").splitlines()] == [pair[2] for pair in pairs]
 
     def _nft(self, command: str) -> "Optional[bool]":
         """An element of a set; or a transaction: its last rule's comment, or its last chain's name, stands for all."""
@@ -78,6 +84,22 @@ class Tools:
         if not rule or not mark:
             return None
         return mark + comment in (self._ask("nft", "list", "chain", *rest.split()[:3]) or "")
+
+    def _bridge(self, words: "List[str]") -> "Optional[bool]":
+        """`bridge fdb append MAC dev DEV dst PEER`: among what the device sends to for that MAC."""
+        if words[:3] != ["bridge", "fdb", "append"]:
+            return None
+        rows = (self._ask("bridge", "fdb", "show", "dev", words[words.index("dev") + 1]) or "").splitlines()
+        peer = words[words.index("dst") + 1]
+        return any(row.split()[:1] == [words[3]] and "dst %s " % peer in row + " " for row in rows)
+
+    def is_vxlan(self, words: "List[str]") -> bool:
+        """Whether there is what `ip link add name DEV type vxlan id N dstport N local IP [no]learning` makes."""
+        listing = (self._ask("ip", "-o", "-d", "link", "show", "dev", words[words.index("name") + 1]) or "").split()
+        there = dict(zip(listing, listing[1:]))
+        wanted = dict(zip(words, words[1:]))
+        return all(there.get(key) == wanted[key] for key in ("id", "dstport", "local")) \
+            and ("nolearning" in listing) == ("nolearning" in words)
 
     def _ebtables(self, words: "List[str]") -> "Optional[bool]":
         """A line of a chain is there when the chain is jumped to, since then it is whole (antispoof_ebtables.j2)."""
