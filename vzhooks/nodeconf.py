@@ -98,7 +98,8 @@ def read(path: str, text: str) -> NodeConf:
         others += wrong
     more, doubts = network.across(networks)
     overlays, bridges, clashes = overlay.join([one for one in overlays if one.name not in broken], bridges)
-    others += bridge.across(bridges) + clashes + more
+    announce: Announce = settings.get("announce", Announce())  # type: ignore[assignment]
+    others += bridge.across(bridges) + clashes + overlay.across(overlays, announce) + more
     uplinks: Floating = settings.get("floating", Floating())  # type: ignore[assignment]
     others += [Mistake(one.at("table"), "table %d of [network %s] is that of an uplink (%s)"
                        % (one.table, one.name, uplinks.at("tables")), "another number is wanted, or 'tables = ...'")

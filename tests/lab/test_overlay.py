@@ -136,18 +136,6 @@ def _without_macs(before: str, after: str) -> str:
                   for text in lists])
 
 
-def test_control_by_evpn_leaves_learning_and_flooding_to_frr(net: Overlay) -> None:
-    host = net.hosts[2]
-    net.write(2, control='evpn')
-    host.vzhook('node', 'up')
-    device = host.ip('-d link show dev vx-br1')
-    assert ' nolearning ' in device and ' neigh_suppress on ' in device and ' learning off ' in device
-    assert '00:00:00:00:00:00' not in host.run(['bridge', 'fdb', 'show', 'dev', 'vx-br1']).stdout
-    net.write(2)
-    host.vzhook('node', 'up')
-    assert net.cts[2].ping('192.168.223.101', 3) == 3
-
-
 @pytest.mark.needs('ping')
 def test_the_doctor_says_what_passes_and_its_advice_helps(net: Overlay) -> None:
     host, far = net.hosts[0], net.hosts[2]

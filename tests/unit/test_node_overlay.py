@@ -38,7 +38,7 @@ def test_what_is_said_and_what_is_not():
 
 
 STATION = "the address of one station is wanted, not a multicast, broadcast, loopback, network or reserved address"
-KEYS = "one of address, control, datapath, local, mac, mtu, peers, port, type, vni is wanted"
+KEYS = "one of address, as, auth_key_file, control, datapath, local, mac, mtu, peers, port, reflectors, type, vni is wanted"
 
 
 @pytest.mark.parametrize("rows, wanted", [
@@ -217,7 +217,7 @@ node  sysctl net.ipv6.conf.vx-br1.disable_ipv6=1
 node  ip link set dev vx-br1 mtu 1450
 # F:1
 node  ip link set dev vx-br1 master br1
-node  ip link set dev vx-br1 type bridge_slave neigh_suppress on learning off
+node  ip link set dev vx-br1 type bridge_slave learning off
 node  ip link set dev vx-br1 up
 """)
 

@@ -74,12 +74,13 @@ def test_the_shipped_file_is_right_and_has_every_setting_with_its_default(put):
                           announce=announce.Announce()) == nodeconf.NodeConf(
         antispoof="yes")
     of_ospf = {key: check for key, check in announce.SETTINGS.items() if key not in announce.OF_BGP}
+    of_static = {key: check for key, check in overlay.SETTINGS.items() if key not in overlay.OF_EVPN}
     for made, settings, example in ((found.announce, of_ospf, ("where", "wheres", "router_id", "exclude", "include", "on_error",
                                                                "auth_key_file", "interfaces", "network", "cost")),
                                     (found.floating, floating.SETTINGS, ("where", "wheres", "uplinks", "snat")),
                                     (found.bridges[0], bridge.SETTINGS, ("name", "where", "wheres", "ports", "address",
                                                                          "gateway", "mtu", "mac")),
-                                    (found.overlays[0], overlay.SETTINGS, ("name", "where", "wheres", "vni", "peers", "local",
+                                    (found.overlays[0], of_static, ("name", "where", "wheres", "vni", "peers", "local",
                                                                            "address", "mtu", "mac")),
                                     (found.networks[0], network.SETTINGS, ("name", "where", "wheres", "cidr", "dev", "gateway",
                                                                            "table", "rp_filter"))):

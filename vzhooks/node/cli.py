@@ -13,6 +13,7 @@ from vzhooks.node import bridgeview, confirm, export, journal, planner, saved, s
 from vzhooks.node.change import Change
 from vzhooks.node.tree import Tree
 from vzhooks.nodeconf import NodeConf
+from vzhooks.routing import evpn
 from vzhooks.routing import export as routing
 from vzhooks.terminal import say, show
 
@@ -155,13 +156,14 @@ def export_(kind: Optional[str], directory: str, replace: bool, undo: bool) -> N
 
 def _export_routing(daemon: str, found: NodeConf, directory: str) -> None:
     mistakes = list(found.mistakes + found.node_mistakes)
-    if not found.announce.where or found.announce.daemon != daemon:
+    overlays = evpn.of(found) if daemon == "frr" and not mistakes else evpn.NONE
+    if found.announce.daemon != daemon or not (found.announce.where or overlays.asn):
         mistakes.append(Mistake(found.announce.at("daemon") or paths.node_conf() + ":1",
                                 "no [announce] with daemon = " + daemon, "that is wanted for this export"))
     if mistakes:
         raise ConfigError(list(map(str, mistakes)))
     to = Tree(directory or paths.rooted(""))
-    count = routing.write(routing.changes(found.announce, to, export.tree(directory)), to, click.echo)
+    count = routing.write(routing.changes(found.announce, to, export.tree(directory), overlays), to, click.echo)
     _say_all(routing.doubts(found.announce))
     click.echo("files: %d" % count)
     if count and not directory:

@@ -7,9 +7,11 @@ import hashlib
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 from vzhooks import ini, names, values
-from vzhooks.mistakes import Mistake
+from vzhooks.mistakes import Mistake, shown
 from vzhooks.node.bridge import SETTINGS as BRIDGE_SETTINGS
 from vzhooks.node.bridge import Bridge
+from vzhooks.routing.settings import FIELDS, Announce
+from vzhooks.routing.settings import SETTINGS as ANNOUNCE_SETTINGS
 from vzhooks.values import Address
 
 LEAST_MTU6 = 1280  # RFC 8200
@@ -30,6 +32,9 @@ class Overlay(NamedTuple):
     address: Tuple[Address, ...] = ()  # the node's own on the bridge
     mtu: int = 0  # 0: the underlay's less OVERHEAD
     control: str = "static"  # static | evpn: who says behind which node a MAC is
+    asn: int = 0  # of the BGP sessions; 0: [announce]'s, or a private one
+    reflectors: Tuple[str, ...] = ()  # the only ones that nodes have a session with; (): each with each
+    auth_key_file: str = ""  # of these sessions
     mac: str = ""  # of the bridge; "": made of the underlay address and the name
     datapath: str = "system"  # of Open vSwitch: system (the kernel's) | netdev (userspace)
     wheres: Dict[str, str] = {}  # FILE:LINE of each setting that was given
@@ -89,9 +94,13 @@ SETTINGS: Dict[str, ini.Check] = {
     "address": BRIDGE_SETTINGS["address"],
     "mtu": BRIDGE_SETTINGS["mtu"],
     "control": lambda text, where: values.choice(text, "static", "evpn"),
+    "as": ANNOUNCE_SETTINGS["as"],
+    "reflectors": ini.words(lambda text, where: _peer(text, where).ip),
+    "auth_key_file": ANNOUNCE_SETTINGS["auth_key_file"],
     "mac": BRIDGE_SETTINGS["mac"],
     "datapath": BRIDGE_SETTINGS["datapath"],
 }
+OF_EVPN = ("as", "reflectors", "auth_key_file")
 
 
 def read(name: str, section: ini.Section) -> Tuple[Overlay, List[Mistake]]:
@@ -102,7 +111,7 @@ def read(name: str, section: ini.Section) -> Tuple[Overlay, List[Mistake]]:
     except ValueError as error:
         mistakes.append(Mistake(section.where, "[overlay %s]" % name, str(error)))
     overlay = Overlay(name, section.where, wheres={key: setting.where for key, setting in section.items()},
-                      **found)  # type: ignore[arg-type]
+                      **{FIELDS.get(key, key): value for key, value in found.items()})  # type: ignore[arg-type]
     families = {peer.family for peer in overlay.peers}
     if len(families) > 1:
         mistakes.append(Mistake(overlay.at("peers"), "IPv4 and IPv6 addresses among the peers",
@@ -113,12 +122,22 @@ def read(name: str, section: ini.Section) -> Tuple[Overlay, List[Mistake]]:
     if overlay.mtu and overlay.mtu < LEAST_MTU6 and any(address.family == 6 for address in overlay.address):
         mistakes.append(Mistake(overlay.at("mtu"), "mtu = %d" % overlay.mtu,
                                 "%d at least is wanted for the IPv6 address" % LEAST_MTU6))
-    return overlay, mistakes + (_evpn(overlay) if overlay.control == "evpn" else [])
+    if overlay.control == "evpn":
+        return overlay, mistakes + _evpn(overlay)
+    return overlay, mistakes + [
+        Mistake(overlay.at(key), "%s = %s with control = static" % (key, shown(section[key].value)),
+                "'control = evpn' is wanted, or one without it") for key in OF_EVPN if key in section]
 
 
 def _evpn(overlay: Overlay) -> List[Mistake]:
-    """FRR drives the kernel's VXLAN only, and has no VNI 0."""
+    """FRR drives the kernel's VXLAN only, over IPv4, and has no VNI 0."""
     mistakes = []
+    if any(peer.family == 6 for peer in overlay.peers):
+        mistakes.append(Mistake(overlay.at("peers"), "control = evpn with IPv6 peers",
+                                "IPv4 addresses are wanted: FRR's EVPN knows no tunnels over IPv6"))
+    elif any(":" in ip for ip in overlay.reflectors):
+        mistakes.append(Mistake(overlay.at("reflectors"), "an IPv6 address among the reflectors of IPv4 peers",
+                                "IPv4 addresses are wanted"))
     if overlay.type == "ovs":
         mistakes.append(Mistake(overlay.at("control"), "control = evpn with type = ovs",
                                 "type = linux is wanted: FRR drives the kernel's VXLAN only; or control = static"))
@@ -190,4 +209,21 @@ def _clashes(overlays: Sequence[Overlay]) -> List[Mistake]:
             if overlay.device == other.device or overlay.port_to(overlay.peers[0]) == other.port_to(overlay.peers[0]):
                 mistakes.append(Mistake(overlay.where, "[overlay %s] has the port names of [overlay %s] (%s)"
                                         % (overlay.name, other.name, other.where), "another name is wanted"))
+    return mistakes
+
+
+def across(overlays: Sequence[Overlay], announce: Announce) -> List[Mistake]:
+    """What overlays of EVPN want that one bgpd cannot do, or that [announce] wants otherwise."""
+    mine = [overlay for overlay in overlays if overlay.control == "evpn"]
+    mistakes = []
+    if mine and announce.daemon == "quagga":
+        mistakes.append(Mistake(mine[0].at("control"), "control = evpn with daemon = quagga (%s)"
+                                % announce.at("daemon"), "daemon = frr is wanted: Quagga knows no EVPN"))
+    numbers = [(one.asn, one.at("as")) for one in [announce] * bool(announce.asn) + mine if one.asn]
+    mistakes += [Mistake(where, "as = %d, but it is %d at %s" % ((number,) + numbers[0]),
+                         "the same is wanted: bgpd has one") for number, where in numbers if number != numbers[0][0]]
+    mistakes += [Mistake(one.at("auth_key_file"), "not the auth_key_file of [overlay %s] (%s)"
+                         % (mine[0].name, mine[0].at("auth_key_file")),
+                         "the same is wanted: all overlays share their BGP sessions")
+                 for one in mine if one.auth_key_file != mine[0].auth_key_file]
     return mistakes

@@ -11,6 +11,7 @@ from vzhooks.node.bridgeview import Live
 from vzhooks.node.network import ROUTED, Network
 from vzhooks.nodeconf import NodeConf
 from vzhooks.nodeconf import read as read_conf
+from vzhooks.routing import evpn
 
 
 class NodePlan(NamedTuple):
@@ -69,7 +70,7 @@ def judge(found: NodeConf, state: Live) -> Tuple[List[Mistake], List[Mistake]]:
             doubts.append(down(network))
     mistakes += uplinks.missing(found)
     return mistakes + tablenames.conflicts(found.networks), \
-        doubts + uplinks.rp_filters(found, state) + backend.doubts(found)
+        doubts + uplinks.rp_filters(found, state) + backend.doubts(found) + evpn.doubts(found)
 
 
 def in_order(mistakes: Sequence[Mistake]) -> List[Mistake]:

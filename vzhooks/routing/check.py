@@ -6,7 +6,7 @@ from vzhooks.errors import ConfigError, Expected
 from vzhooks.node.network import ROUTED
 from vzhooks.node.tree import Tree
 from vzhooks.nodeconf import NodeConf
-from vzhooks.routing import export, held, lsdb
+from vzhooks.routing import evpn, export, held, lsdb
 from vzhooks.routing.lsdb import Seen
 from vzhooks.routing.settings import Announce
 from vzhooks.values import Address
@@ -43,7 +43,7 @@ def check(node: NodeConf) -> Found:
     if mistakes:  # in place of each there is a default
         raise ConfigError(list(map(str, mistakes)))
     announced = lsdb.announced(announce)
-    troubles = lsdb.deaf(announce) + _entries() + _files(announce)
+    troubles = lsdb.deaf(announce) + _entries() + _files(node)
     rows = judged(announce, running(node), _kinds(), announced)
     return Found(rows, troubles)
 
@@ -141,9 +141,9 @@ def _entries() -> List[str]:
          for row in now if row not in goal]
 
 
-def _files(announce: Announce) -> List[str]:
+def _files(node: NodeConf) -> List[str]:
     here = Tree(paths.rooted(""))
-    return ["/%s is not as vzhooks.conf says; 'vzhook node export %s' is wanted" % (change.path, announce.daemon)
-            for change in export.changes(announce, here, here) if change.now != change.wanted]
+    return ["/%s is not as vzhooks.conf says; 'vzhook node export %s' is wanted" % (change.path, node.announce.daemon)
+            for change in export.changes(node.announce, here, here, evpn.of(node)) if change.now != change.wanted]
 
 

@@ -5,7 +5,8 @@ standby and anycast go with metrics of their own, and of all else only single ad
 """
 from typing import Callable, Dict, List, Mapping, NamedTuple, Sequence, Tuple
 
-from vzhooks.routing import entries
+from vzhooks.routing import entries, evpn
+from vzhooks.routing.evpn import NONE, Evpn
 from vzhooks.routing.settings import MINIMAL_OF_V3, Announce, is_address, secret
 
 WORD = {4: "ip", 6: "ipv6"}
@@ -22,22 +23,29 @@ class Part(NamedTuple):
     secrets: Tuple[str, ...] = ()
 
 
-def parts(found: Announce, networks: Mapping[str, Sequence[str]], held: Sequence[str]) -> List[Part]:
+def parts(found: Announce, networks: Mapping[str, Sequence[str]], held: Sequence[str],
+          overlays: Evpn = NONE) -> List[Part]:
     """The parts of all files.  NETWORKS: of each interface the IPv4 networks that it is in, for Quagga, which cannot be
-    told an interface; HELD: the entries that running containers have now.  Raise ValueError for the key's file.
+    told an interface; HELD: the entries that running containers have now; OVERLAYS: those of EVPN, which Quagga does
+    not know.  Raise ValueError for the key's file, ConfigError for that of overlays.
     """
+    if not found.where:
+        rows, hidden = evpn.rows(overlays, found)
+        return [Part("etc/frr/daemons", ["bgpd=yes"]), Part("etc/frr/frr.conf", rows, hidden)]
     key = secret(found.auth_key_file) if found.auth_key_file else ""
     hidden = (key,) if key else ()
     speaks = _SPEAKERS[found.protocol]
     daemons = {name: families for name, (families, _) in speaks.items() if set(families) & set(found.families)}
     zebra = ["zebra"] if found.daemon == "quagga" else []  # FRR always starts it
-    made = [Part("etc/%s/daemons" % found.daemon, [name + "=yes" for name in zebra + list(daemons)])]
+    others = ["bgpd"] if overlays.asn and "bgpd" not in daemons else []
+    made = [Part("etc/%s/daemons" % found.daemon, [name + "=yes" for name in zebra + list(daemons) + others])]
     forwarding = ["%s forwarding" % WORD[family] for family in found.families]
     if found.daemon == "frr":
         rows = forwarding + _filters(found, found.families, held)
         for name in daemons:
             rows += speaks[name][1](found, key, networks)
-        return made + [Part("etc/frr/frr.conf", rows, hidden)]
+        more, too = evpn.rows(overlays, found)
+        return made + [Part("etc/frr/frr.conf", rows + more, hidden + too)]
     made.append(Part("etc/quagga/zebra.conf", forwarding))
     for name, families in daemons.items():
         chosen = [family for family in families if family in found.families]

@@ -13,6 +13,7 @@ from vzhooks.node import wholefile
 from vzhooks.node.tree import Tree
 from vzhooks.routing import config, entries, held, theirs
 from vzhooks.routing.config import Part
+from vzhooks.routing.evpn import NONE, Evpn
 from vzhooks.routing.settings import Announce
 
 DAEMONS = ("frr", "quagga")
@@ -32,15 +33,15 @@ class Change(NamedTuple):
     secrets: Sequence[str] = ()
 
 
-def changes(found: Announce, to: Tree, now: Tree) -> List[Change]:
+def changes(found: Announce, to: Tree, now: Tree, overlays: Evpn = NONE) -> List[Change]:
     """What an export below TO makes of the files that are in NOW.  Raise ConfigError with all mistakes."""
     try:
-        parts = config.parts(found, _networks(found), held.wanted())
+        parts = config.parts(found, _networks(found), held.wanted(), overlays)
     except ValueError as error:
         raise ConfigError([str(Mistake(found.at("auth_key_file"), found.auth_key_file, str(error)))]) from None
     parts += [Part("etc/systemd/system/%s.service.d/vzhooks.conf" % unit, UNIT.split("\n"))
-              for unit in UNITS[found.daemon]]
-    mistakes = theirs.conflicts(found, now)
+              for unit in UNITS[found.daemon] if found.where]
+    mistakes = theirs.conflicts(found, now, overlays)
     made = [change for change in removals(to) if change.path.startswith("etc/%s/" % found.daemon)
             and change.path not in [part.path for part in parts]]  # of a family or protocol that there was before
     for part in parts:

@@ -4,6 +4,7 @@ from typing import Iterator, List, Sequence, Tuple
 from vzhooks.mistakes import Mistake
 from vzhooks.node.tree import Tree
 from vzhooks.routing.entries import BEGIN, END
+from vzhooks.routing.evpn import NONE, Evpn
 from vzhooks.routing.settings import NO_EXTERNALS, Announce
 
 OF_LISTS = ("ip prefix-list vzhooks-", "ipv6 prefix-list vzhooks-", "bgp as-path access-list vzhooks-",
@@ -36,8 +37,8 @@ def outside(rows: Sequence[str], begin: str, end: str) -> List[str]:
     return found
 
 
-def conflicts(found: Announce, now: Tree) -> List[Mistake]:
-    """What in the daemon's own files stands against [announce]."""
+def conflicts(found: Announce, now: Tree, overlays: Evpn = NONE) -> List[Mistake]:
+    """What in the daemon's own files stands against [announce] and the overlays of EVPN."""
     mistakes = []
     directory = "etc/" + found.daemon
     files = [directory + "/frr.conf"] if found.daemon == "frr" else [
@@ -54,7 +55,7 @@ def conflicts(found: Announce, now: Tree) -> List[Mistake]:
                                     "'service integrated-vtysh-config' is wanted"))
     for path in files:
         for where, block, row in _rows(now, path):
-            mistakes += _judged(found, where, block, row)
+            mistakes += _judged(found, where, block, row) + _of_bgp(found, overlays, where, row)
     return mistakes
 
 
@@ -73,12 +74,7 @@ def _rows(now: Tree, path: str) -> Iterator[Tuple[str, str, str]]:
 
 def _judged(found: Announce, where: str, block: str, row: str) -> List[Mistake]:
     words = row.split()
-    if found.protocol == "bgp":
-        if words[:2] == ["router", "bgp"] and words[2:3] != [str(found.asn)] and "vrf" not in words:
-            return [Mistake(where, "'%s' beside as = %d (%s)" % (row, found.asn, found.at("as")),
-                            "the same number is wanted")]
-        return []
-    if block not in ("router ospf", "router ospf6"):
+    if found.protocol != "ospf" or not found.where or block not in ("router ospf", "router ospf6"):
         return []
     if words[0] == "network" and block == "router ospf":
         return [Mistake(where, "'%s' beside interfaces = %s (%s)" % (row, " ".join(found.interfaces),
@@ -92,6 +88,15 @@ def _judged(found: Announce, where: str, block: str, row: str) -> List[Mistake]:
         return [Mistake(where, "'%s', the area of [announce]" % row,
                         "an ordinary area is wanted: " + NO_EXTERNALS[words[2]])]
     return []
+
+
+def _of_bgp(found: Announce, overlays: Evpn, where: str, row: str) -> List[Mistake]:
+    words = row.split()
+    asn = found.asn or overlays.asn
+    if not asn or words[:2] != ["router", "bgp"] or words[2:3] == [str(asn)] or "vrf" in words:
+        return []
+    return [Mistake(where, "'%s' beside as = %d (%s)" % (row, asn, found.at("as") if found.asn else overlays.where),
+                    "the same number is wanted")]
 
 
 def _short(area: str) -> str:
