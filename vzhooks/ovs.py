@@ -16,6 +16,11 @@ def is_bridge(name: str) -> bool:
         return False
 
 
+def is_our_bridge(name: str) -> bool:
+    """Whether a bridge of Open vSwitch is one that we made."""
+    return process.run(["ovs-vsctl", "--timeout=5", "br-get-external-id", name, "owner"]).output.strip() == "vzhooks"
+
+
 def bridge_of(port: str) -> str:
     """The Open vSwitch bridge that a port is in, "" where it is in none."""
     try:

@@ -79,3 +79,18 @@ def test_a_port_of_another_open_vswitch_bridge_is_refused(node: Node) -> None:
     node.write(CONF, BR0.format('linux').replace('br0', 'br9'))
     refused = node.vzhook('node', 'up', '--yes', check=False)
     assert 'br9 is there already and is no Linux bridge' in refused.stderr
+
+
+@pytest.mark.needs('root', 'ovs-vsctl')
+def test_an_open_vswitch_bridge_of_somebody_else_stays_his(node: Node) -> None:
+    switch = OpenVSwitch(node)
+    switch.add_bridge('br9')
+    before = switch.vsctl('list Bridge br9')
+    node.write(CONF, '[bridge br9]\ntype = ovs\ndatapath = netdev\n')
+    refused = node.vzhook('node', 'up', '--yes', check=False)
+    assert refused.returncode == 2 and 'an Open vSwitch bridge br9 is there already, which vzhooks has not made' in refused.stderr
+    assert switch.vsctl('list Bridge br9') == before
+    switch.vsctl('br-set-external-id br9 owner vzhooks')
+    node.vzhook('node', 'up', '--yes')
+    node.vzhook('node', 'down', '--yes')
+    assert switch.vsctl('list-br') == ''

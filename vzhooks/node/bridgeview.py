@@ -199,6 +199,10 @@ def conflicts(bridge: Bridge, state: Live) -> List[Mistake]:
             name, "Linux" if bridge.type == "linux" else "Open vSwitch"), "another name is wanted, or its removal"))
     elif kind == "linux" and not is_ours(name):
         found += _foreign(bridge, state)
+    elif by_ovs and not ovs.is_our_bridge(name):  # our settings would change it, and `down` remove it
+        found.append(Mistake(where, "an Open vSwitch bridge %s is there already, which vzhooks has not made" % name,
+                             "another name is wanted, or 'ovs-vsctl br-set-external-id %s owner vzhooks', which gives it "
+                             "to vzhooks" % name))
     for port in bridge.ports:
         found += _port_conflicts(bridge, port, state)
     for gateway, route in other_defaults(bridge, state):
