@@ -201,8 +201,8 @@ def conflicts(bridge: Bridge, state: Live) -> List[Mistake]:
         found += _foreign(bridge, state)
     elif by_ovs and not ovs.is_our_bridge(name):  # our settings would change it, and `down` remove it
         found.append(Mistake(where, "an Open vSwitch bridge %s is there already, which vzhooks has not made" % name,
-                             "another name is wanted, or 'ovs-vsctl br-set-external-id %s owner vzhooks', which gives it "
-                             "to vzhooks" % name))
+                             "another name is wanted, or 'ovs-vsctl br-set-external-id %s owner vzhooks', which "
+                             "gives it to vzhooks" % name))
     for port in bridge.ports:
         found += _port_conflicts(bridge, port, state)
     for gateway, route in other_defaults(bridge, state):
