@@ -1,8 +1,9 @@
 """The command `vzhook`: what an operator does by hand.  The hooks never come here (click costs 60 ms)."""
+import json
 import locale
 import os
 import sys
-from typing import List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import click
 
@@ -107,20 +108,24 @@ def warm() -> None:
 
 @vzhook.command("lint")
 @click.argument("veids", type=Veid(), nargs=-1, metavar="[VEID]...")
-def lint_(veids: Tuple[str, ...]) -> None:
+@click.option("--json", "as_json", is_flag=True, help="The findings as JSON: file, line, severity, container, message.")
+def lint_(veids: Tuple[str, ...], as_json: bool) -> None:
     """Show all mistakes and doubts in the conf files: of the containers named, or of all and the node."""
     for veid in veids:
         must_exist(veid)
-    found = [lint.node()] if not veids else []
-    found += [lint.container(veid) for veid in veids or warming.containers()]
-    mistakes = list(dict.fromkeys(mistake for one in found for mistake in one.mistakes))
-    doubts = list(dict.fromkeys(doubt for one in found for doubt in one.doubts))
-    for mistake in mistakes:
-        click.echo(mistake)
-    for doubt in doubts:
-        where, _, text = doubt.partition(": ")
-        click.echo("%s: doubtful: %s" % (where, text))
-    click.echo("mistakes: %d, doubts: %d" % (len(mistakes), len(doubts)), err=True)
+    found: Dict[Tuple[str, str], str] = {}  # one in vz.conf is every container's, and is said once
+    for veid, findings in lint.everything(veids):
+        for severity, texts in (("mistake", findings.mistakes), ("doubt", findings.doubts)):
+            for text in texts:
+                found.setdefault((severity, text), veid)
+    rows = [lint.row(veid, *key) for key, veid in sorted(found.items(), key=lambda one: one[0][0] == "doubt")]
+    if as_json:
+        click.echo(json.dumps([row._asdict() for row in rows], indent=1))
+    else:
+        for row in rows:
+            click.echo("%s:%d: %s%s" % (row.file, row.line, "doubtful: " if row.severity == "doubt" else "", row.message))
+    mistakes = [row for row in rows if row.severity == "mistake"]
+    click.echo("mistakes: %d, doubts: %d" % (len(mistakes), len(rows) - len(mistakes)), err=True)
     if mistakes:
         sys.exit(WRONG)
 

@@ -1,7 +1,8 @@
 """`vzhook lint`: what is wrong or doubtful in the conf files, all of it, without touching anything."""
-from typing import List, NamedTuple, Sequence
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from vzhooks import antispoof, planner
+from vzhooks import antispoof, duplicates, planner, typos, warming
+from vzhooks.duplicates import Read
 from vzhooks.errors import ConfigError
 from vzhooks.mistakes import Mistake
 from vzhooks.model import Container
@@ -15,6 +16,39 @@ class Findings(NamedTuple):
 
     mistakes: List[str]
     doubts: List[str]
+    read: Optional[Read] = None  # the container, where its files could be read
+
+
+class Row(NamedTuple):
+    """One finding, for programs."""
+
+    file: str
+    line: int
+    severity: str  # mistake | doubt
+    container: str  # VEID, "" where it is the node's or of several containers
+    message: str
+
+
+def row(veid: str, severity: str, text: str) -> Row:
+    """A finding of a container, taken apart."""
+    where, _, message = text.partition(": ")
+    file, _, line = where.rpartition(":")
+    return Row(file, int(line), severity, veid, message) if line.isdigit() else Row(where, 1, severity, veid, message)
+
+
+def everything(veids: Sequence[str]) -> Iterator[Tuple[str, Findings]]:
+    """(VEID, its findings) of the containers named; without any, of the node ("") and of all containers, and then what
+    these have twice ("").
+    """
+    if not veids:
+        yield "", node()
+    all_read = []
+    for veid in veids or warming.containers():
+        found = container(veid)
+        all_read += [found.read] if found.read else []
+        yield veid, found
+    if not veids:
+        yield "", Findings([], _texts(duplicates.among(all_read)))
 
 
 def node() -> Findings:
@@ -39,9 +73,11 @@ def container(veid: str) -> Findings:
         except ConfigError:
             return Findings(mistakes, [])
     doubts = (list(found.doubts) + _venet(found, files.node) + _filtered(found) + _announced(found, files.node)
-              + share.in_overlays(files.node, found))
+              + share.in_overlays(files.node, found)
+              + typos.among(files.conf, files.path, found))
     nodes = {str(mistake) for mistake in files.node.mistakes}
-    return Findings([mistake for mistake in mistakes if mistake not in nodes], _texts(doubts))
+    return Findings([mistake for mistake in mistakes if mistake not in nodes], _texts(doubts),
+                    Read(files.conf, found))
 
 
 def _filtered(found: Container) -> List[Mistake]:

@@ -20,6 +20,7 @@ FILTERS = ("ANTISPOOF", "VETH_ALLOW")
 MENTION = re.compile(r"^\s*(?:export\s+)?((?:%s)(?:_\w+)?)\+?=" % "|".join(OURS), re.MULTILINE)
 ASKS = re.compile(r"^\s*(?:export\s+)?(ANTISPOOF(?:_\w+)?)\+?=", re.MULTILINE)
 
+
 class Gateway(NamedTuple):
     """A default gateway; onlink where no address of the veth has it in its network."""
 
