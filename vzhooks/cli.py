@@ -123,7 +123,8 @@ def lint_(veids: Tuple[str, ...], as_json: bool) -> None:
         click.echo(json.dumps([row._asdict() for row in rows], indent=1))
     else:
         for row in rows:
-            click.echo("%s:%d: %s%s" % (row.file, row.line, "doubtful: " if row.severity == "doubt" else "", row.message))
+            doubtful = "doubtful: " if row.severity == "doubt" else ""
+            click.echo("%s:%d: %s%s" % (row.file, row.line, doubtful, row.message))
     mistakes = [row for row in rows if row.severity == "mistake"]
     click.echo("mistakes: %d, doubts: %d" % (len(mistakes), len(rows) - len(mistakes)), err=True)
     if mistakes:

@@ -1,4 +1,4 @@
-"""Variables of a container's conf that are one letter away from one of ours, or are for an interface that it has not."""
+"""Variables of a container's conf that are one letter away from one of ours, or for an interface that it lacks."""
 import os
 from typing import List, Sequence
 
