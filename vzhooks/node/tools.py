@@ -95,7 +95,8 @@ class Tools:
         vid VLAN dev DEV`: among the device's VLANs.
         """
         if words[:2] == ["bridge", "vlan"]:
-            return (words[4] in vlans(self._ask("bridge", "vlan", "show") or "").get(words[6], ())) == (words[2] == "add")
+            held = vlans(self._ask("bridge", "vlan", "show") or "").get(words[6], ())
+            return (words[4] in held) == (words[2] == "add")
         if words[:3] != ["bridge", "fdb", "append"]:
             return None
         rows = (self._ask("bridge", "fdb", "show", "dev", words[words.index("dev") + 1]) or "").splitlines()
