@@ -4,10 +4,11 @@ from typing import Any, Dict, List, Tuple
 
 import pytest
 
-from tests.lab.confs import FIRST, bridged, netif
+from tests.lab.confs import FIRST, SECOND, bridged, netif
 from tests.lab.network import Lab
 from tests.lab.node import Node
 from tests.lab.snapshot import diff, snapshot
+from tests.lab.stream import Stream
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ ROUTE = 'ip route add 85.86.87.195 dev br0 proto 118'
 DRIFTS = [
     ('ip route del 85.86.87.195', [('missing', 'host', ROUTE, '')]),
     ('ip route change 85.86.87.195 dev eth0 proto 118',
-     [('different', 'host', ROUTE, '85.86.87.195 dev eth0 proto vzhooks scope link')]),
+     [('different', 'host', ROUTE, '85.86.87.195 dev eth0 proto 118 scope link')]),
     ('ip route change 85.86.87.195 dev br0 proto static', []),  # an equal route of somebody else is as good
     ('ip link set veth101.0 nomaster', [('missing', 'host', 'ip link set dev veth101.0 master br0', '')]),
     ('ip link add br9 type bridge; ip link set veth101.0 master br9',
@@ -52,6 +53,7 @@ DRIFTS = [
     ('ip -n 101 address flush dev eth0 scope global',
      [('missing', 'ct', 'ip address replace 85.86.87.195/26 dev eth0', ''),
       ('missing', 'ct', 'ip address replace 2001:db8:1::101/64 dev eth0 nodad', ''),
+      ('missing', 'ct', 'ip route replace 10.0.0.2 dev eth0', ''),
       ('missing', 'ct', 'ip route replace default via 85.86.87.193 dev eth0', '')]),
     ('ip -n 101 address add 85.86.87.195/24 dev eth0; ip -n 101 address del 85.86.87.195/26 dev eth0', [
         ('different', 'ct', 'ip address replace 85.86.87.195/26 dev eth0', '85.86.87.195/24 on eth0')]),
@@ -59,3 +61,27 @@ DRIFTS = [
      [('different', 'ct', 'ip route replace default via 85.86.87.193 dev eth0', 'default via 85.86.87.194 dev eth0')]),
     ('ip -n 101 -6 route del default', [('missing', 'ct', 'ip route replace default via 2001:db8:1::1 dev eth0', '')]),
 ]
+
+
+def test_each_drift_is_named_and_repaired_alone(lab: Lab, node: Node) -> None:
+    """And flows go on: those of the container itself where its way was not cut, and those of another one always."""
+    node.conf(101, VETH6)
+    node.conf(102, bridged(102, SECOND + '/26'))
+    for veid in (101, 102):
+        node.vzctl('start', veid)
+    other, own = Stream(lab.internet, node.ct(102), SECOND), Stream(lab.outside, node.ct(101), FIRST)
+    node.vzhook('check')
+    before = snapshot(node), snapshot(node.ct(101))
+    for command, wanted in DRIFTS:
+        node.run(['sh', '-c', command])
+        found = check(node)
+        assert [(one['kind'], one['side'], one['command'], one['found']) for one in found['101']['drift']] == wanted, command
+        assert found['102']['drift'] + found['node']['drift'] == []
+        if command == DRIFTS[0][0]:
+            assert node.vzhook('reconcile', '--dry-run').stdout == '# CT 101, veth101.0\nhost  ' + ROUTE + '\n'
+        done = node.vzhook('reconcile').stdout.splitlines()
+        assert [row for row in done if row.startswith('[#]')] == ['[#] {:5} {}'.format(*one[1:3]) for one in wanted], command
+        assert lab.internet.ping(FIRST) == 1, command
+    node.run(['sh', '-ec', 'ip link del br9; ip -n 101 address del 85.86.87.195/24 dev eth0; ip route change {} dev br0 proto 118'.format(FIRST)])
+    assert [diff(*both) for both in zip(before, (snapshot(node), snapshot(node.ct(101))))] == ['', '']
+    assert other.end()[0] > 100 and own.end()[0] > 10
