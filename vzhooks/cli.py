@@ -8,7 +8,7 @@ import click
 
 from vzhooks import __version__, actions, lint, paths, plan, planner, process, warming
 from vzhooks.call import Call
-from vzhooks.drift.cli import check, reconcile
+from vzhooks.drift.cli import check, gc, reconcile
 from vzhooks.errors import ConfigError, Expected
 from vzhooks.node.cli import node
 from vzhooks.node.doctor import doctor
@@ -128,6 +128,7 @@ vzhook.add_command(announce)
 vzhook.add_command(doctor)
 vzhook.add_command(check)
 vzhook.add_command(reconcile)
+vzhook.add_command(gc)
 
 
 def main(arguments: Optional[List[str]] = None) -> None:

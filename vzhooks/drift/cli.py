@@ -7,8 +7,9 @@ import click
 
 from vzhooks import journal
 from vzhooks.drift import check as checking
-from vzhooks.drift import last
+from vzhooks.drift import last, running
 from vzhooks.drift.check import NODE, Result
+from vzhooks.drift.gc import Collector, started, written
 from vzhooks.drift.reconcile import Reconciler, repairable
 from vzhooks.errors import Expected
 from vzhooks.node import planner
@@ -60,6 +61,23 @@ def reconcile(veids: Tuple[str, ...], dry_run: bool) -> None:
             say(row)
         click.echo("repaired: %d of %d containers" % (len(set(broken) - set(repairable(results))), len(broken)))
         sys.exit(code(results))
+
+
+@click.command()
+@click.option("--yes", is_flag=True, help="Also where no container runs at all.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, remove nothing.")
+def gc(yes: bool, dry_run: bool) -> None:
+    """Remove what is marked as ours and belongs to no running container and to no line of the node."""
+    found = planner.conf()
+    none = not any(running.read(veid).lines for veid in journal.containers())
+    if none and not yes and not dry_run and Collector(found, say, click.echo, True).run():
+        raise Expected("no container runs here, so that all of this would go; '--yes' does it")
+    before = written()
+    count = Collector(found, say, click.echo if dry_run else show, dry_run).run()
+    if not dry_run:
+        for veid in started(before):
+            Reconciler(found, say, show, False).container(veid)
+    click.echo("%s: %d" % ("found" if dry_run else "removed", count))
 
 
 def each(veids: Sequence[str], work: Callable[[str], None], bar: bool) -> None:
