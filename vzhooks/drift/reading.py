@@ -1,5 +1,4 @@
 """The node's side of a check: one reading for the lines of all containers, and of the node."""
-import json
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from vzhooks import claims, facts, journal, kernel, process, rtnames
@@ -58,9 +57,10 @@ class Reading(Present):
 
     def _port(self, bridge: str, port: str) -> str:
         is_in = self.tools.bridge_of(port)
-        error = self.tools.ovs()["Interface"].get(port, {}).get("error") if is_in == bridge else ""
-        return "its error is %s" % json.dumps(error) if isinstance(error, str) and error else \
-            "it is in %s" % is_in if is_in and is_in != bridge else ""
+        error = self.tools.ovs()["Interface"].get(port, {}).get("error")
+        if is_in == bridge:
+            return "its error is '%s'" % error if isinstance(error, str) else "it has other settings"
+        return "it is in " + is_in if is_in else ""
 
     def _address(self, ip: str) -> str:
         """The row of an address of the node, whatever its mask and interface."""

@@ -1,5 +1,5 @@
 """`vzhook reconcile`: does again what somebody has undone, and nothing else."""
-from typing import Callable, Iterable, List, Optional, Sequence
+from typing import Callable, Iterable, List, Optional, Sequence, Set, Tuple
 
 from vzhooks import apply, journal, plan
 from vzhooks.drift import check, running
@@ -56,18 +56,28 @@ class Reconciler:
         """Repair one container's difference, as it is when its lock is ours.  What cannot be repaired is said."""
         try:
             with journal.lock(veid):
-                one = running.read(veid)
-                lost = {(drift.side, drift.command) for drift in check.compare(one, self.node).drift
-                        if drift.kind in REPAIRABLE}
-                for device, lines in one.lines.items():
-                    broken = [line for line in lines if line.key in lost]
-                    if broken and self.dry_run:
-                        self._print(broken, "CT %s, %s" % (veid, device))
-                    elif broken:
-                        job = apply.Job(veid, device, self.say, self.show, self.node.timeout, "warn", self.node.ct_exec)
-                        job.repair(broken)
+                before: Set[Tuple[str, str]] = set()
+                lost = self._lost(veid)
+                while lost and lost != before:  # what is made anew may have taken something along
+                    self._repair(running.read(veid), lost)
+                    if self.dry_run:
+                        break
+                    before, lost = lost, self._lost(veid)
         except Expected as error:
             self.say(str(error))
+
+    def _lost(self, veid: str) -> Set[Tuple[str, str]]:
+        return {(drift.side, drift.command) for drift in check.compare(running.read(veid), self.node).drift
+                if drift.kind in REPAIRABLE}
+
+    def _repair(self, one: running.Running, lost: Set[Tuple[str, str]]) -> None:
+        for device, lines in one.lines.items():
+            broken = [line for line in lines if line.key in lost]
+            if broken and self.dry_run:
+                self._print(broken, "CT %s, %s" % (one.veid, device))
+            elif broken:
+                job = apply.Job(one.veid, device, self.say, self.show, self.node.timeout, "warn", self.node.ct_exec)
+                job.repair(broken)
 
     def _print(self, lines: Sequence[plan.Line], whose: str) -> None:
         if self.show:

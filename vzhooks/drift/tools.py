@@ -1,6 +1,6 @@
 """What nft, Open vSwitch and its flow tables have, one question for all containers instead of one for each."""
 import json
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, Optional, Set, Tuple
 
 from vzhooks.node.tools import Tools
 
@@ -13,6 +13,7 @@ class WholeTools(Tools):
     def __init__(self, timeout: float) -> None:
         super().__init__(timeout)
         self.parts: Dict[Tuple[str, ...], Dict[Tuple[str, str], str]] = {}
+        self.flows: Dict[str, Set[Tuple[str, str]]] = {}
         self.switch: Optional[Dict[str, Dict[str, Dict[str, Any]]]] = None
 
     def _ask(self, *argv: str) -> Optional[str]:
@@ -20,9 +21,25 @@ class WholeTools(Tools):
             return self.nft_table(*argv[3:5]).get((argv[2], argv[5]))
         if argv[0] == "ovs-vsctl":
             return self._vswitch(argv[2:])
-        if argv[:2] == ("ovs-ofctl", "dump-flows"):
-            argv = argv[:3]
         return super()._ask(*argv)
+
+    def holds(self, command: str) -> Optional[bool]:
+        """As Tools does; a flow is there when it is the port's present number that it is about."""
+        if not command.startswith("ovs-ofctl add-flow "):
+            return super().holds(command)
+        bridge, flow = command.split()[2:4]
+        cookie, port = flow.partition(",")[0] + ",", flow.partition("in_port=")[2].partition(",")[0]
+        number = str(self.ovs()["Interface"].get(port, {}).get("ofport", ""))
+        return (cookie, number) in self._flows(bridge) or (cookie, port) in self._flows(bridge)
+
+    def _flows(self, bridge: str) -> Set[Tuple[str, str]]:
+        """{(cookie, port)} of a bridge's flows."""
+        if bridge not in self.flows:
+            rows = [row.replace(",", ", ").split() for row in
+                    (super()._ask("ovs-ofctl", "dump-flows", bridge) or "").splitlines()]
+            self.flows[bridge] = {(row[0], word[len("in_port="):].strip('",')) for row in rows for word in row
+                                  if word.startswith("in_port=")}
+        return self.flows[bridge]
 
     def nft_table(self, family: str, table: str) -> Dict[Tuple[str, str], str]:
         """{(set|map|chain, NAME): its listing} of a table of nft, {} without it."""

@@ -58,8 +58,8 @@ class Present:
             return None
         family = "-6" if words[1] == "-6" or ":" in command and "inet6" not in words else "-4"
         words = words[1:] if words[1] == "-6" else words
-        if words[1] == "address":
-            return family, "address show"
+        if words[1] == "address":  # a label has a colon, too
+            return "-6" if ":" in words[3] else "-4", "address show"
         if words[1] == "route":
             table = words[words.index("table") + 1] if "table" in words else MAIN
             return family, "route show table " + table
