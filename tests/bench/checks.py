@@ -37,6 +37,7 @@ def checks(lab: Lab, count: int, rounds: int, progress: Progress) -> Checked:
             place.node.conf(container.veid, container.conf())
         place.ask([[command(['/bin/sh', '-c', 'exec ip netns add ' + container.veid])] for container in containers], 2)
         place.run([batch(line for container in containers for line in container.links())])
+        place.node.vzhook('cache', 'warm', timeout=600)
         place.ask([ours.mount(one) + ours.start(one) for one in containers], 2)
         clean = []
         for number in range(rounds):

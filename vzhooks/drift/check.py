@@ -64,8 +64,10 @@ def check(veids: Sequence[str], node: NodeConf, whole: bool) -> List[Result]:
                 pass
         except Expected:
             continue  # busy for a minute: what was seen stands
+    if not doubtful:
+        return results
     again = {result.veid: result for result in
-             _compared([running.read(result.veid) for result in doubtful], node, None) if doubtful}
+             _compared([running.read(result.veid) for result in doubtful], node, None)}
     return [again.get(result.veid, result) for result in results]
 
 
