@@ -5,7 +5,7 @@ from typing import Any, Dict, List, Tuple
 import pytest
 
 from tests.lab import frames
-from tests.lab.confs import FIRST, SECOND, bridged, netif
+from tests.lab.confs import FIRST, SECOND, UUID, bridged, netif
 from tests.lab.frames import Counter
 from tests.lab.network import Lab
 from tests.lab.node import Node
@@ -200,3 +200,53 @@ def test_after_an_open_vswitch_restart(node: Node) -> None:
     node.vzhook('reconcile')
     node.vzhook('check')
     assert node.ct(101).ping('10.1.0.102') == 1
+
+
+def test_a_modern_node(lab: Lab) -> None:
+    node = lab.add_node('modern', '10.0.0.7/24', generation='modern')
+    node.install()
+    node.conf(UUID, bridged(UUID, network='br0'))
+    node.vzctl('start', UUID)
+    result = check(node, UUID)[UUID]
+    assert (result['state'], result['drift'], result['edited'], result['unverified']) == ('running', [], [], 0)
+    node.run(['ip', '-n', UUID, 'link', 'set', 'eth0', 'down'])
+    node.ip('link set veth{}.0 nomaster'.format(UUID[:8]))
+    node.vzhook('reconcile', UUID)
+    assert node.ct(UUID).ping('85.86.87.193') == 1
+    node.vzctl('stop', UUID)
+    assert check(node, UUID)[UUID]['state'] == 'unknown'
+    assert node.vzhook('check', 999, check=False).returncode == 2
+
+
+def test_a_container_without_a_named_namespace(node: Node) -> None:
+    node.write('/vz/no-netns-name', '')
+    node.conf(101, bridged(101))
+    node.vzctl('start', 101)
+    assert check(node)['101']['drift'] == []
+    node.ct(101).run(['ip', 'route', 'del', 'default'])
+    assert [one[:2] for one in drift(node)] == [('missing', 'ct')]
+    node.vzhook('reconcile')
+    assert node.ct(101).ping('85.86.87.193') == 1
+
+
+def test_while_containers_start_and_stop(node: Node) -> None:
+    """Nothing of a start in progress is drift, or is nobody's; what gc takes of a stop, the stop would have taken."""
+    veids = range(101, 105)
+    for veid in veids:
+        node.conf(veid, bridged(veid, '85.86.87.{}/26'.format(veid + 94)))
+    node.vzctl('start', 101)
+    looking = [node.popen([node.path('/usr/sbin/vzhook')] + words, env=node._env(None)) for words in (['gc'], ['check'])]
+    for _ in range(2):
+        for verb in ('start', 'stop'):
+            for one in [node.vzctl_popen(verb, veid) for veid in veids if veid != 101]:
+                assert one.wait(30) == 0
+            for number, words in enumerate((['gc'], ['check'])):
+                if looking[number].poll() is not None:
+                    out, err = looking[number].communicate()
+                    assert looking[number].returncode == 0, out + err
+                    looking[number] = node.popen([node.path('/usr/sbin/vzhook')] + words, env=node._env(None))
+            if verb == 'start':
+                node.vzhook('check')
+    for one in looking:
+        out, err = one.communicate(timeout=30)
+        assert one.returncode == 0, out + err

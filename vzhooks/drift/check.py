@@ -1,4 +1,5 @@
 """`vzhook check`: what was set up for running containers and for the node against the kernel, line by line."""
+import time
 from typing import Any, Dict, List, NamedTuple, Optional, Sequence
 
 from vzhooks import facts, journal, plan
@@ -15,6 +16,7 @@ from vzhooks.nodeconf import NodeConf
 NODE = "node"  # in place of a VEID
 MISSING, DIFFERENT, FOREIGN, LEFT_OVER, UNREACHABLE, WAITING = (
     "missing", "different", "foreign", "left over", "unreachable", "waiting")
+STOP = 1.0  # seconds, between the end of a container's interfaces and its vps.umount
 REPAIRABLE = (MISSING, DIFFERENT)
 
 
@@ -58,6 +60,8 @@ def check(veids: Sequence[str], node: NodeConf, whole: bool) -> List[Result]:
     nodes = _node_plan(node) if whole else None
     results = _compared(found, node, nodes)
     doubtful = [result for result in results if result.drift and result.veid != NODE]
+    if any(drift.kind == LEFT_OVER for result in doubtful for drift in result.drift):
+        time.sleep(STOP)
     for result in doubtful:
         try:
             with journal.lock(result.veid):

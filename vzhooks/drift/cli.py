@@ -14,7 +14,7 @@ from vzhooks.drift.reconcile import Reconciler, repairable
 from vzhooks.errors import Expected
 from vzhooks.node import planner
 from vzhooks.terminal import say, show
-from vzhooks.words import Veid
+from vzhooks.words import Veid, must_exist
 
 FAILED, WRONG = 1, 2  # exit codes; 0: as planned
 MANY = 20  # containers, from which on a progress bar is shown in place of commands
@@ -28,7 +28,7 @@ def check(veids: Tuple[str, ...], as_json: bool) -> None:
 
     Exit code 0: as planned, 1: drift, 2: a mistake in a conf file.
     """
-    results = checking.check(veids or journal.containers(), planner.conf(), not veids)
+    results = checking.check(chosen(veids), planner.conf(), not veids)
     keep(results, not veids)
     if as_json:
         click.echo(json.dumps([result.as_dict() for result in results], indent=1))
@@ -47,7 +47,7 @@ def reconcile(veids: Tuple[str, ...], dry_run: bool) -> None:
 
     What is right stays untouched.  Exit code 0: now all is as planned, 1: not, 2: a mistake in a conf file.
     """
-    found, wanted = planner.conf(), veids or journal.containers()
+    found, wanted = planner.conf(), chosen(veids)
     if not veids:
         Reconciler(found, say, click.echo if dry_run else show, dry_run).shared()
     broken = repairable(checking.check(wanted, found, False))
@@ -78,6 +78,15 @@ def gc(yes: bool, dry_run: bool) -> None:
         for veid in started(before):
             Reconciler(found, say, show, False).container(veid)
     click.echo("%s: %d" % ("found" if dry_run else "removed", count))
+
+
+def chosen(veids: Sequence[str]) -> Sequence[str]:
+    """The containers named, or all that have journals.  Raise ConfigError for one that there is not."""
+    known = journal.containers()
+    for veid in veids:
+        if veid not in known:
+            must_exist(veid)
+    return veids or known
 
 
 def each(veids: Sequence[str], work: Callable[[str], None], bar: bool) -> None:
