@@ -24,6 +24,15 @@ local 10.1.0.101 dev eth0 table local proto kernel scope host src 10.1.0.101
 2001:db8::2 dev eth0 metric 1024 pref medium
 default via 2001:db8::1 dev eth0 metric 1024 onlink pref medium
 """
+BRIEF = """\
+lo               UNKNOWN        00:00:00:00:00:00 <LOOPBACK,UP,LOWER_UP>
+eth0@if7         UP             00:18:51:00:00:65 <BROADCAST,MULTICAST,UP,LOWER_UP>
+eth1@if9         DOWN           00:18:51:00:01:65 <BROADCAST,MULTICAST>
+tun0             UNKNOWN        <POINTOPOINT,UP>
+lo               UNKNOWN        127.0.0.1/8 ::1/128
+eth0@if7         UP             10.1.0.101/24 2001:db8::101/64
+eth1@if9         DOWN
+""" + INSIDE[INSIDE.index("default via"):]
 HELD = [
     ("ip link set dev eth0 up", True, ""), ("ip link set dev eth1 up", False, "down"),
     ("ip link set dev eth2 up", False, "no interface eth2"),
@@ -53,8 +62,17 @@ def test_what_a_container_has(command, held, found):
     assert held is not False or inner.found(command, parser) == found
 
 
+@pytest.mark.parametrize("command, held, found", [one for one in HELD if " mtu " not in one[0]])
+def test_what_a_container_has_in_brief(command, held, found):
+    parser = Present([])
+    inner = inside.parsed(BRIEF, parser)
+    assert inner.holds(command, parser) is held
+    assert held is not False or inner.found(command, parser) == found
+    assert inner.links["tun0"]["up"] == "up"
+
+
 words = st.sampled_from(["1:", "eth0:", "eth0", "inet", "inet6", "default", "via", "dev", "table", "<UP>", "mtu", "nexthop", "::1", "\\",
-                         "10.0.0.1/8", "local", "", "onlink", "inet6 fe80::1"])
+                         "10.0.0.1/8", "local", "", "onlink", "inet6 fe80::1", "UP", "DOWN"])
 
 
 @given(st.one_of(st.text(), st.lists(st.lists(words).map(" ".join)).map("\n".join)))

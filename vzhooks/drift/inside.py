@@ -12,6 +12,9 @@ from vzhooks.node.present import Present
 
 LISTINGS = ["link show", "address show", "route show table all"]  # without -4 or -6: both families
 OPTIONS = ["-o", "-force"]
+# A full listing of links names the namespaces of their other ends, for which ip opens those of all containers.
+BRIEF = ["-br"]
+STATES = ("UNKNOWN", "NOTPRESENT", "DOWN", "LOWERLAYERDOWN", "TESTING", "DORMANT", "UP")  # of links in brief listings
 KEPT = 1024 * 1024  # bytes of a container's listings
 Key = Tuple[Tuple[str, str], ...]
 
@@ -64,7 +67,8 @@ def _key(parser: Present, words: List[str]) -> Key:
 def read(found: Sequence[Running], ct_exec: str, parser: Present,
          timeout: float) -> Tuple[Dict[str, Inner], Dict[str, str]]:
     """{VEID: what it has} of the containers that have `ct` lines, and {VEID: why it could not be entered}."""
-    ways: List[Tuple[str, Inside]] = []
+    ways: List[Way] = []
+    inner: Dict[str, Inner] = {}
     shut: Dict[str, str] = {}
     for one in found:
         device = one.way_inside
@@ -72,24 +76,36 @@ def read(found: Sequence[Running], ct_exec: str, parser: Present,
             inside = Inside(one.veid, device, ct_exec)
             try:
                 inside.check()
-                ways.append((one.veid, inside))
+                full = inside.by_vzctl or any(" mtu " in line.command for line in one.all_lines if line.place == "ct")
+                ways.append(Way(one.veid, inside, OPTIONS if full else OPTIONS + BRIEF))
             except Expected as error:
                 shut[one.veid] = str(error)
-    read_: Dict[str, Inner] = {}
-    for first in range(0, len(ways), 2):
-        both = ways[first:first + 2]
-        children = [process.Child(_argv(veid, inside) + OPTIONS + ["-batch", "-"], batch_text(LISTINGS), KEPT)
-                    for veid, inside in both]
-        for (veid, inside), result in zip(both, process.run_all(children, timeout)):
-            try:
-                read_[veid] = parsed(inside.ip(OPTIONS, LISTINGS, timeout, result).output, parser)
-            except Expected as error:
-                shut[veid] = str(error)
+    while ways:
+        both, ways = ways[:2], ways[2:]
+        for way, result in zip(both, process.run_all([way.child() for way in both], timeout)):
+            if BRIEF[0] in way.options and BRIEF[0] in result.errors:  # iproute2 before 4.3 knows no such option
+                ways.insert(0, way._replace(options=OPTIONS))
                 continue
+            try:
+                inner[way.veid] = parsed(way.inside.ip(OPTIONS, LISTINGS, timeout, result).output, parser)
+            except Expected as error:
+                shut[way.veid] = str(error)
             if result.status is None:
-                shut[veid] = "%s: %s" % (" ".join(result.argv), result.ended)
-                del read_[veid]
-    return read_, shut
+                shut[way.veid] = "%s: %s" % (" ".join(result.argv), result.ended)
+                inner.pop(way.veid, None)
+    return inner, shut
+
+
+class Way(NamedTuple):
+    """How a container is read."""
+
+    veid: str
+    inside: Inside
+    options: List[str]
+
+    def child(self) -> process.Child:
+        """The process that does it."""
+        return process.Child(_argv(self.veid, self.inside) + self.options + ["-batch", "-"], batch_text(LISTINGS), KEPT)
 
 
 def _argv(veid: str, inside: Inside) -> List[str]:
@@ -103,20 +119,32 @@ def _argv(veid: str, inside: Inside) -> List[str]:
 
 
 def parsed(output: str, parser: Present) -> Inner:
-    """The three listings: `N: NAME: <FLAGS>`, `N: NAME inet[6] ADDRESS`, and routes.  Other rows do not count."""
+    """The three listings: `N: NAME: <FLAGS>` or, brief, `NAME STATE MAC <FLAGS>`; `N: NAME inet[6] ADDRESS` or `NAME
+    STATE ADDRESS...`; and routes.  Other rows do not count.
+    """
     inner = Inner({}, set(), {})
     for row in output.replace("\\", " ").splitlines():
         words = row.split()
         if len(words) < 2:
             continue
-        if words[0][:-1].isdigit() and words[0].endswith(":"):
+        if words[1] in STATES:
+            _brief(inner, words[0].partition("@")[0], words[2:])
+        elif words[0][:-1].isdigit() and words[0].endswith(":"):
             if words[1].endswith(":") and len(words) > 2:
                 values = dict(zip(words[3::2], words[4::2]))
-                up = "UP" in words[2].strip("<>").split(",")
-                inner.links.setdefault(words[1][:-1].partition("@")[0],
-                                       {"up": "up" if up else "down", "mtu": values.get("mtu", "")})
+                _add_link(inner, words[1][:-1].partition("@")[0], words[2], values.get("mtu", ""))
             elif words[2:3] in (["inet"], ["inet6"]) and len(words) > 3:
                 inner.addresses.add((words[1], words[3]))
         elif "table" not in words:
             inner.routes.setdefault(_key(parser, words), " ".join(words))
     return inner
+
+
+def _brief(inner: Inner, name: str, words: List[str]) -> None:
+    if words and words[-1].startswith("<"):
+        _add_link(inner, name, words[-1], "")
+    inner.addresses.update((name, word) for word in words if "/" in word)
+
+
+def _add_link(inner: Inner, name: str, flags: str, mtu: str) -> None:
+    inner.links.setdefault(name, {"up": "up" if "UP" in flags.strip("<>").split(",") else "down", "mtu": mtu})
