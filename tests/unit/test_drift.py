@@ -156,3 +156,21 @@ def test_the_last_result_is_kept(root):
     with open(root + "/run/vzhooks/checks/last", "w", encoding="utf-8") as file:
         file.write("damaged")
     assert last.load() == []
+
+
+@given(st.lists(st.sampled_from(["\tset a {", "\t}", "}", "table x y {", "\t\telements = { 1,", "port\tvlan", "br0\t 1", "\t 2", "", " "]))
+       .map("\n".join))
+def test_whatever_nft_and_bridge_print_is_read(text):
+    assert all(part.endswith("\t}") for part in tools.blocks(text).values())
+    assert "" not in [name for port in vlans(text).values() for name in port]
+
+
+ports = st.sampled_from(["veth101.0", "veth1.5", "br0"])
+
+
+@given(st.dictionaries(ports, st.lists(st.integers(1, 4094).map(str), min_size=1)))
+def test_vlans_are_found_again(held):
+    rows = ["port\tvlan ids"]
+    for port, numbers in held.items():
+        rows += [port + "\t " + numbers[0] + " PVID Egress Untagged"] + ["\t " + number for number in numbers[1:]] + [""]
+    assert vlans("\n".join(rows)) == held
