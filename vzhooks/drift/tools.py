@@ -79,12 +79,15 @@ def blocks(listing: str) -> Dict[Tuple[str, str], str]:
     found: Dict[Tuple[str, str], str] = {}
     rows: List[str] = []
     for row in listing.splitlines():
-        if row.startswith("\t") and not row.startswith("\t\t") and row.endswith(" {"):
+        words = row.split()
+        if row[:1] == "\t" != row[1:2] and len(words) == 3 and words[2] == "{":
+            rows = [row]
+        elif rows:
+            rows.append(row)
+        if row == "\t}" and rows:
+            kind, name, _ = rows[0].split()
+            found[kind, name] = "\n".join(rows)
             rows = []
-        rows.append(row)
-        if row == "\t}":
-            words = rows[0].split()
-            found[words[0], words[1]] = "\n".join(rows)
     return found
 
 
