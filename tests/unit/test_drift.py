@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vzhooks.drift import inside, last, tools
+from vzhooks import conflict, kernel, process
+from vzhooks.drift import cli, inside, last, tools
 from vzhooks.drift.check import Drift, Result
 from vzhooks.node.present import Present
 from vzhooks.node.tools import elements, vlans
@@ -174,3 +175,20 @@ def test_vlans_are_found_again(held):
     for port, numbers in held.items():
         rows += [port + "\t " + numbers[0] + " PVID Egress Untagged"] + ["\t " + number for number in numbers[1:]] + [""]
     assert vlans("\n".join(rows)) == held
+
+
+@pytest.mark.parametrize("bar", [False, True])
+def test_work_is_done_for_each(bar):
+    done = []
+    cli.each(["101", "102"], done.append, bar)
+    assert done == ["101", "102"]
+
+
+@pytest.mark.parametrize("status, said", [(0, ""), (2, None)])
+def test_a_route_in_the_way_that_has_gone_meanwhile(monkeypatch, status, said):
+    """`vzhook gc` has taken it between our `route add` and our look."""
+    ran = []
+    monkeypatch.setattr(kernel, "routes", lambda prefix: [])
+    monkeypatch.setattr(process, "run", lambda argv, timeout: ran.append(argv) or process.Result(argv, status, "", ""))
+    assert conflict.settle("ip route add 10.0.0.1 dev br0 proto 118", "101", "veth101.0", 1) == said
+    assert ran == ["ip route add 10.0.0.1 dev br0 proto 118".split()]

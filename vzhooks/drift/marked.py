@@ -35,7 +35,8 @@ class Marked:
         entries = _entries(node)
         devices = [name for name in status.forgotten() if not _is_used(name)]
 
-        self.nodes = node_journal.read() + node_planner.node_plan(node).lines
+        lines = node_journal.read() + node_planner.node_plan(node).lines
+        self.nodes = list({line.key: line for line in lines}.values())  # once: a rule can be there twice
         commands = _journalled()
         self.known = commands | {line.command for line in self.nodes}
         self.words = {word for command in self.known for word in command.split()}
