@@ -191,4 +191,4 @@ def test_a_route_in_the_way_that_has_gone_meanwhile(monkeypatch, status, said):
     monkeypatch.setattr(kernel, "routes", lambda prefix: [])
     monkeypatch.setattr(process, "run", lambda argv, timeout: ran.append(argv) or process.Result(argv, status, "", ""))
     assert conflict.settle("ip route add 10.0.0.1 dev br0 proto 118", "101", "veth101.0", 1) == said
-    assert ran == ["ip route add 10.0.0.1 dev br0 proto 118".split()]
+    assert ran == [["ip", "route", "add", "10.0.0.1", "dev", "br0", "proto", "118"]]
