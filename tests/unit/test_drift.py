@@ -180,8 +180,8 @@ def test_vlans_are_found_again(held):
 @pytest.mark.parametrize("bar", [False, True])
 def test_work_is_done_for_each(bar):
     done = []
-    cli.each(["101", "102"], done.append, bar)
-    assert done == ["101", "102"]
+    cli.each([result("101"), result("102")], done.append, bar)
+    assert done == [result("101"), result("102")]
 
 
 @pytest.mark.parametrize("status, said", [(0, ""), (2, None)])

@@ -75,11 +75,6 @@ def check(veids: Sequence[str], node: NodeConf, whole: bool) -> List[Result]:
     return [again.get(result.veid, result) for result in results]
 
 
-def compare(one: Running, node: NodeConf) -> Result:
-    """Look at one container, whose lock is held."""
-    return _compared([one], node, None)[0]
-
-
 def _compared(found: Sequence[Running], node: NodeConf, nodes: "Optional[NodeLines]") -> List[Result]:
     commands = [line.command for one in found for line in one.all_lines + one.gone_lines if line.place == "host"]
     reading = Reading(commands + [line.command for line in nodes.lines] if nodes else commands, node.timeout)

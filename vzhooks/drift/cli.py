@@ -17,6 +17,7 @@ from vzhooks.terminal import say, show
 from vzhooks.words import Veid, must_exist
 
 FAILED, WRONG = 1, 2  # exit codes; 0: as planned
+ROUNDS = 3  # of repairs: what is made anew can have taken something along
 MANY = 20  # containers, from which on a progress bar is shown in place of commands
 
 
@@ -50,17 +51,24 @@ def reconcile(veids: Tuple[str, ...], dry_run: bool) -> None:
     found, wanted = planner.conf(), chosen(veids)
     if not veids:
         Reconciler(found, say, click.echo if dry_run else show, dry_run).shared()
-    broken = repairable(checking.check(wanted, found, False))
+    results = checking.check(wanted, found, not veids)
+    first = broken = repairable(results)
     many = len(broken) > MANY and sys.stderr.isatty() and not dry_run
     worker = Reconciler(found, say, None if many else click.echo if dry_run else show, dry_run)
-    each(broken, worker.container, many)
-    if not dry_run:
-        results = checking.check(wanted, found, not veids)
-        keep(results, not veids)
-        for row in rows(results):
-            say(row)
-        click.echo("repaired: %d of %d containers" % (len(set(broken) - set(repairable(results))), len(broken)))
-        sys.exit(code(results))
+    for _ in range(ROUNDS):
+        each(broken, worker.container, many)
+        if dry_run:
+            return
+        before = broken
+        results = checking.check(wanted, found, not veids) if broken else results
+        broken = repairable(results)
+        if not broken or broken == before:
+            break
+    keep(results, not veids)
+    for row in rows(results):
+        say(row)
+    click.echo("repaired: %d of %d containers" % (len(first) - len(broken), len(first)))
+    sys.exit(code(results))
 
 
 @click.command()
@@ -75,8 +83,8 @@ def gc(yes: bool, dry_run: bool) -> None:
     before = written()
     count = Collector(found, say, click.echo if dry_run else show, dry_run).run()
     if not dry_run:
-        for veid in started(before):
-            Reconciler(found, say, show, False).container(veid)
+        for result in checking.check(started(before), found, False):
+            Reconciler(found, say, show, False).container(result)
     click.echo("%s: %d" % ("found" if dry_run else "removed", count))
 
 
@@ -89,15 +97,15 @@ def chosen(veids: Sequence[str]) -> Sequence[str]:
     return veids or known
 
 
-def each(veids: Sequence[str], work: Callable[[str], None], bar: bool) -> None:
+def each(results: Sequence[Result], work: Callable[[Result], None], bar: bool) -> None:
     """Do WORK for all, behind a progress bar where a person waits for many."""
     if not bar:
-        for veid in veids:
-            work(veid)
+        for result in results:
+            work(result)
         return
-    with click.progressbar(veids, label="containers", file=sys.stderr) as progress:
-        for veid in progress:
-            work(veid)
+    with click.progressbar(results, label="containers", file=sys.stderr) as progress:
+        for result in progress:
+            work(result)
 
 
 def keep(results: Sequence[Result], whole: bool) -> None:

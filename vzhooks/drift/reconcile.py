@@ -2,7 +2,7 @@
 from typing import Callable, Iterable, List, Optional, Sequence, Set, Tuple
 
 from vzhooks import apply, journal, plan
-from vzhooks.drift import check, running
+from vzhooks.drift import running
 from vzhooks.drift.check import NODE, REPAIRABLE, Result
 from vzhooks.errors import Expected
 from vzhooks.node import confirm, planner
@@ -52,23 +52,17 @@ class Reconciler:
         if self.node.announce.where and not self.dry_run:
             held.reconcile(False, self.node.timeout, self.show or (lambda command: None))
 
-    def container(self, veid: str) -> None:
-        """Repair one container's difference, as it is when its lock is ours.  What cannot be repaired is said."""
+    def container(self, result: Result) -> None:
+        """Repair what a check has found of one container, as far as its journal still says so.
+
+        What cannot be repaired is said.  Lines that are right by now are not hurt: each can be repeated.
+        """
+        lost = {(drift.side, drift.command) for drift in result.drift if drift.kind in REPAIRABLE}
         try:
-            with journal.lock(veid):
-                before: Set[Tuple[str, str]] = set()
-                lost = self._lost(veid)
-                while lost and lost != before:  # what is made anew may have taken something along
-                    self._repair(running.read(veid), lost)
-                    if self.dry_run:
-                        break
-                    before, lost = lost, self._lost(veid)
+            with journal.lock(result.veid):
+                self._repair(running.read(result.veid), lost)
         except Expected as error:
             self.say(str(error))
-
-    def _lost(self, veid: str) -> Set[Tuple[str, str]]:
-        return {(drift.side, drift.command) for drift in check.compare(running.read(veid), self.node).drift
-                if drift.kind in REPAIRABLE}
 
     def _repair(self, one: running.Running, lost: Set[Tuple[str, str]]) -> None:
         for device, lines in one.lines.items():
@@ -86,7 +80,7 @@ class Reconciler:
                 self.show("%-5s %s" % line.key)
 
 
-def repairable(results: Iterable[Result]) -> List[str]:
+def repairable(results: Iterable[Result]) -> List[Result]:
     """The containers that have something that can be repaired."""
-    return [result.veid for result in results if result.veid != NODE
+    return [result for result in results if result.veid != NODE
             and any(drift.kind in REPAIRABLE for drift in result.drift)]
