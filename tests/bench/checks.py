@@ -51,6 +51,7 @@ def checks(lab: Lab, count: int, rounds: int, progress: Progress) -> Checked:
         for number in range(rounds):
             progress('check of {} containers: {} of {}'.format(count, number + 1, rounds))
             clean.append(_vzhook(place, 0, 'check'))
+            progress('it took {0.wall:.1f} s, {0.cpu:.1f} s of CPU'.format(clean[-1]))
         place.node.ip('route flush proto 118')
         progress('check and reconcile of {} lost routes'.format(count))
         drifted = _vzhook(place, 1, 'check')
