@@ -214,6 +214,11 @@ def test_a_modern_node(lab: Lab) -> None:
     node.ip('link set veth{}.0 nomaster'.format(UUID[:8]))
     node.vzhook('reconcile', UUID)
     assert node.ct(UUID).ping('85.86.87.193') == 1
+    node.run(['sh', '-c', 'cat >/usr/local/sbin/nsenter; chmod 755 /usr/local/sbin/nsenter'], input='#!/bin/sh\necho gone >&2; exit 1\n')
+    result = check(node, UUID)[UUID]
+    assert [(one['kind'], one['found'].split(': ')[-1]) for one in result['drift']] == [('unreachable', 'gone')]
+    assert result['unverified'] == 4
+    node.run(['rm', '/usr/local/sbin/nsenter'])
     node.vzctl('stop', UUID)
     assert check(node, UUID)[UUID]['state'] == 'unknown'
     assert node.vzhook('check', 999, check=False).returncode == 2

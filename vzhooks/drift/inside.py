@@ -87,12 +87,14 @@ def read(found: Sequence[Running], ct_exec: str, parser: Present,
                 ways.insert(0, way._replace(options=OPTIONS))
                 continue
             try:
-                inner[way.veid] = parsed(way.inside.ip(OPTIONS, LISTINGS, timeout, result).output, parser)
+                answer = way.inside.ip(OPTIONS, LISTINGS, timeout, result)
             except Expected as error:
                 shut[way.veid] = str(error)
-            if result.status is None:
-                shut[way.veid] = "%s: %s" % (" ".join(result.argv), result.ended)
-                inner.pop(way.veid, None)
+                continue
+            if answer.status is None or not answer.output:  # lo is always there
+                shut[way.veid] = "%s: %s" % (" ".join(answer.argv), " ".join(answer.errors.split()) or answer.ended)
+            else:
+                inner[way.veid] = parsed(answer.output, parser)
     return inner, shut
 
 
