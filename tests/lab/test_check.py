@@ -146,7 +146,8 @@ def test_after_the_bridge_was_made_anew_all_comes_back(lab: Lab, node: Node) -> 
     assert [one[0] for one in drift(node)] == ['missing'] * 3
     assert drift(node, 102) == [('different', 'host', 'sysctl net.ipv4.conf.veth102/0.proxy_arp=1', '0')]
     node.vzhook('reconcile')
-    assert lab.internet.ping(FIRST) == 1 and node.ping('2001:db8:1::101') == 1 and node.ping(SECOND) == 1
+    until(lambda: [host.ping(target) for host, target in ((lab.internet, FIRST), (node, '2001:db8:1::101'), (node, SECOND))]
+          == [1, 1, 1], 10)
     node.vzctl('stop', 101)
     node.vzhook('check')
     assert FIRST not in node.ip('route show')
@@ -213,7 +214,7 @@ def test_a_modern_node(lab: Lab) -> None:
     node.run(['ip', '-n', UUID, 'link', 'set', 'eth0', 'down'])
     node.ip('link set veth{}.0 nomaster'.format(UUID[:8]))
     node.vzhook('reconcile', UUID)
-    assert node.ct(UUID).ping('85.86.87.193') == 1
+    until(lambda: node.ct(UUID).ping('85.86.87.193') == 1, 10)
     node.run(['sh', '-c', 'cat >/usr/local/sbin/nsenter; chmod 755 /usr/local/sbin/nsenter'], input='#!/bin/sh\necho gone >&2; exit 1\n')
     result = check(node, UUID)[UUID]
     assert [(one['kind'], one['found'].split(': ')[-1]) for one in result['drift']] == [('unreachable', 'gone')]
