@@ -58,7 +58,7 @@ for file in etc/vz/* etc/vz/*/*; do
 done
 
 mkdir -p "$dest/usr/lib/systemd/system"
-install -m 0644 packaging/systemd/*.service "$dest/usr/lib/systemd/system/"
+install -m 0644 packaging/systemd/*.service packaging/systemd/*.timer "$dest/usr/lib/systemd/system/"
 
 # For nodes without systemd; a node with it would run both.
 mkdir -p "$dest$share/sysv"

@@ -85,6 +85,24 @@ class Job:
         if gone:
             journal.write(self.veid, self.device, lines)
 
+    def repair(self, lines: "Sequence[plan.Line]") -> None:
+        """Run those lines of the journal again that somebody has undone.  The container's lock is held.
+
+        Raise Expected, with what could be done done.  The journal stays as it is, unless the device was made anew.
+        """
+        old = self._load()
+        if self.interface == ANOTHER:
+            return self.start(old)
+        # A port that is sound but for a setting keeps its flows.
+        self.known = {line.key for line in old} - {line.key for line in lines if self._is_unsound_port(line)}
+        self.carry_out(self._enter(lines), [])
+
+    def _is_unsound_port(self, line: plan.Line) -> bool:
+        from vzhooks import ovs  # only nodes with Open vSwitch have such lines
+
+        return " add-port " in line.command and ovs.port_error(Command("host", line.command, False, ""),
+                                                               self.timeout) != ""
+
     def _enter(self, lines: "Sequence[plan.Line]") -> "Sequence[plan.Line]":
         """The lines that can be run here: before anything is done, make sure that the device is this container's."""
         if any(line.place == "ct" for line in lines):

@@ -7,35 +7,17 @@ from typing import Dict, List, Optional, Tuple
 
 import click
 
-from vzhooks import __version__, actions, lint, log, names, paths, plan, planner, process, warming
+from vzhooks import __version__, actions, lint, plan, planner, process, warming
 from vzhooks.call import Call
+from vzhooks.drift.cli import check, gc, reconcile
 from vzhooks.errors import ConfigError, Expected
 from vzhooks.node.cli import node
 from vzhooks.node.doctor import doctor
 from vzhooks.routing.cli import announce
 from vzhooks.terminal import say, show
+from vzhooks.words import Device, Veid, must_exist
 
 FAILED, WRONG = 1, 2  # exit codes; 0: done
-
-
-class Veid(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
-    name = "VEID"
-
-    def convert(self, value: str, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> str:
-        try:
-            return names.veid(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class Device(click.ParamType):  # type: ignore[type-arg]
-    name = "DEV"
-
-    def convert(self, value: str, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> str:
-        try:
-            return names.interface(value)
-        except ValueError as error:
-            self.fail("'%s': %s" % (log.printable(value), error), param, ctx)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -131,13 +113,6 @@ def lint_(veids: Tuple[str, ...], as_json: bool) -> None:
         sys.exit(WRONG)
 
 
-def must_exist(veid: str) -> None:
-    """A typing error in a VEID must not look like a container without a network."""
-    path = paths.container_conf(veid)
-    if not os.path.lexists(path):
-        raise ConfigError(["%s:1: no such file; the conf of an existing container is wanted" % path])
-
-
 def show_plan(veid: str, device: Optional[str]) -> None:
     """What is wanted before the container starts, unless only one device was asked for, and of each device."""
     before = [] if device else [planner.validate(veid)]
@@ -150,6 +125,9 @@ def show_plan(veid: str, device: Optional[str]) -> None:
 vzhook.add_command(node)
 vzhook.add_command(announce)
 vzhook.add_command(doctor)
+vzhook.add_command(check)
+vzhook.add_command(reconcile)
+vzhook.add_command(gc)
 
 
 def main(arguments: Optional[List[str]] = None) -> None:

@@ -8,7 +8,7 @@ import sys
 import time
 from typing import List
 
-from tests.bench import chart, report, scale
+from tests.bench import chart, checks, report, scale
 from tests.bench.cases import CASES, Series, measure
 from tests.bench.place import BenchFailed, Place
 from tests.lab.namespaces import LabImpossible, left_over
@@ -16,7 +16,7 @@ from tests.lab.network import Lab
 from tests.lab.node import REPOSITORY, forget_installed
 from tests.lab.process import CommandFailed
 
-PARTS = [case.key for case in CASES] + ['others', 'storm', 'memory']
+PARTS = [case.key for case in CASES] + ['others', 'storm', 'memory', 'check']
 ROUNDS, QUICK_ROUNDS = 30, 5
 _began = time.monotonic()
 
@@ -56,6 +56,8 @@ def measured(given: argparse.Namespace) -> report.Results:
             place.close()
         if 'others' in given.only:
             scale.others(lab, given.rounds, results.series, progress)
+        if 'check' in given.only:
+            results.checked = checks.checks(lab, 100 if given.quick else checks.CONTAINERS, 3, progress)
     return results
 
 

@@ -4,7 +4,7 @@ import subprocess
 import time
 from typing import Dict, List, Optional, Tuple
 
-from tests.bench import scale
+from tests.bench import checks, scale
 from tests.bench.cases import CASES, Case, Series
 from tests.bench.contenders import Cni, CniGone, Cold, Floor, Ours, Shell
 from tests.bench.place import hooks_python
@@ -31,6 +31,7 @@ class Results:
         self.storm_size = 0
         self.storms: Dict[str, List[scale.Storm]] = {}
         self.memory: Dict[str, int] = {}
+        self.checked: Optional[checks.Checked] = None
         self.load = os.getloadavg()[0]
         self.machine = machine()
 
@@ -58,7 +59,7 @@ def markdown(results: Results) -> str:
     parts = [HEAD.format(machine=results.machine, rounds=results.rounds, load=results.load, exec_ms=results.exec_ms)]
     parts += [_wanted(results)]
     parts += [_case(results.series, case) for case in CASES if results.series.has(case.key, 'shell', 'start')]
-    parts += [_others(results), _storm(results), _memory(results)]
+    parts += [_others(results), _storm(results), _memory(results), _checked(results)]
     return '\n'.join(part for part in parts if part)
 
 
@@ -142,6 +143,16 @@ def _memory(results: Results) -> str:
         found['floor'] / 1024) + _table(['', 'MB'], rows)
 
 
+def _checked(results: Results) -> str:
+    found = results.checked
+    if not found:
+        return ''
+    rows = [[what, '{:.2f}'.format(cost.wall), '{:.2f}'.format(cost.cpu)] for what, cost in (
+        ('check', found.check), ('check, every host route gone', found.drifted),
+        ('reconcile of that, with its checks', found.reconcile))]
+    return '## Check and reconcile: {} running containers\n\n'.format(found.count) + _table(['', 'wall s', 'CPU s, all processes'], rows)
+
+
 def wanted(results: Results) -> List[Tuple[str, str, float, Optional[float]]]:
     """The issue's rows: case, against what, at most, and what was measured (None: not measured)."""
     series = results.series
@@ -160,7 +171,9 @@ def wanted(results: Results) -> List[Tuple[str, str, float, Optional[float]]]:
         ('start, 1 address', 'the floor', 3.5, ratio('1x1', 'start', 'floor')),
         ('boot storm, CPU', 'shell', 0.5, results.storm('ours').cpu / results.storm('shell').cpu if storms else None),
         ('start with 5000 other containers', 'with 1', 1.1,
-         series.ratio('others', 'start', '5000', '1') if 5000 in counts else None)]
+         series.ratio('others', 'start', '5000', '1') if 5000 in counts else None),
+        ('check of 1000 containers', '10 s', 1.0, results.checked.check.wall / checks.LIMIT
+         if results.checked and results.checked.count == checks.CONTAINERS else None)]
 
 
 def _wanted(results: Results) -> str:

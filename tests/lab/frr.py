@@ -25,13 +25,15 @@ class Frr:
         os.chmod(directory, 0o755)
         host.run(['sh', '-ec', 'mkdir -p /run/frr; chown frr:frr /run/frr "$0"; mount --bind "$0" /etc/frr', directory])
 
-    def start(self, daemons: Sequence[str] = ('zebra', 'ospfd', 'ospf6d')) -> None:
-        """Start the daemons, and have them read frr.conf as watchfrr does."""
-        self._hook('--file')
+    def start(self, daemons: Sequence[str] = ('zebra', 'ospfd', 'ospf6d'), service: bool = True) -> None:
+        """Start the daemons, and have them read frr.conf as watchfrr does; not SERVICE: by hand, without our drop-in."""
+        if service:
+            self._hook('--file')
         for daemon in daemons:
             self._start(daemon)
         self.vtysh('-b')
-        self._hook()
+        if service:
+            self._hook()
 
     def _start(self, daemon: str) -> None:
         self._running[daemon] = self.host.popen([PATH + daemon, '-P', '0', '-f', '/dev/null', '-A', '127.0.0.1'],

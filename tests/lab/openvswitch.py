@@ -19,8 +19,14 @@ class OpenVSwitch:
         self._start(['ovsdb-server', database, '--remote=punix:/run/openvswitch/db.sock',
                      '--pidfile=/run/openvswitch/ovsdb-server.pid'] + quiet, '/run/openvswitch/db.sock')
         self.vsctl('--no-wait init')
-        self._start(['ovs-vswitchd', '--pidfile=/run/openvswitch/ovs-vswitchd.pid'] + quiet,
-                    '/run/openvswitch/ovs-vswitchd.pid')
+        self._switch = ['ovs-vswitchd', '--pidfile=/run/openvswitch/ovs-vswitchd.pid'] + quiet
+        self._start(self._switch, '/run/openvswitch/ovs-vswitchd.pid')
+
+    def restart(self) -> None:
+        """The switch, without what its service does to keep flows; ports are in the database."""
+        self.node.run(['sh', '-ec', 'pid=$(cat /run/openvswitch/ovs-vswitchd.pid); kill $pid; '
+                       'while [ -e /run/openvswitch/ovs-vswitchd.pid ]; do sleep 0.02; done'])
+        self._start(self._switch, '/run/openvswitch/ovs-vswitchd.pid')
 
     def _start(self, argv: List[str], sign: str) -> None:
         self.node.popen(argv, stdout=None, stderr=None)

@@ -49,3 +49,17 @@ def test_the_unit_is_in_order() -> None:
     assert 'firewalld.service' in unit['Unit']['ReloadPropagatedFrom'] and 'ExecReload=/usr/sbin/vzhook node up' in lines
     assert lines.index('ExecStart=/usr/sbin/vzhook node up') < lines.index('ExecStart=-/usr/sbin/vzhook cache warm')
     assert unit['Service']['RemainAfterExit'] == 'yes'  # or a reload would have nothing to reload
+
+
+def test_the_timer_reconciles_and_nothing_turns_it_on(lab: Lab) -> None:
+    node = lab.nodes['hn']
+    units = {}
+    for name in ('service', 'timer'):
+        units[name] = configparser.ConfigParser(interpolation=None)
+        units[name].optionxform = str  # type: ignore[assignment]
+        units[name].read_string(node.read('/usr/lib/systemd/system/vzhooks-reconcile.' + name))
+    assert units['service']['Service']['ExecStart'].split() == ['/usr/sbin/vzhook', 'reconcile']
+    assert units['service']['Service']['Type'] == 'oneshot' and 'Install' not in units['service']
+    assert units['timer']['Install']['WantedBy'] == 'timers.target' and units['timer']['Timer']['OnUnitInactiveSec']
+    assert node.vzhook('reconcile').stdout == 'repaired: 0 of 0 containers\n'
+    assert node.run(['find', node.path('/etc'), node.path('/usr/lib/systemd'), '-name', '*.wants']).stdout == ''
