@@ -6,11 +6,12 @@ import os
 import tempfile
 from typing import Callable, Dict, List, NamedTuple
 
-from vzhooks import batch, cache, conf, errors, journal, model, netif, nodeconf, paths, plan
+from vzhooks import batch, cache, conf, errors, journal, model, names, netif, nodeconf, paths, plan
 from vzhooks.mistakes import Mistake
 from vzhooks.node import journal as node_journal
 from vzhooks.node import saved
 
+NEVER = names.REFUSED - {'/', ':'} | {' '}  # in what reaches a template
 BOOT = '@BOOT@'  # stands in an input for the id of this boot, so that a journal may be one of it
 
 
@@ -55,7 +56,7 @@ def read_container(text: str) -> None:
     for veth in made.veths if not made.mistakes else ():
         for word in [veth.bridge, veth.interface.ifname, veth.interface.host_ifname] + [
                 str(one) for one in veth.addresses] + [one.address.ip for one in veth.gateways]:
-            assert not set(word) & set(' \t\n;|&<>()`$\'"\\'), word
+            assert not set(word) & NEVER and word.isprintable(), word
 
 
 def read_plan(text: str) -> None:
