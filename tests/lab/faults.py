@@ -4,9 +4,12 @@ A sweep lets the N-th point of a kind go wrong, for N = 1, 2, ... until the call
 next start works, and after the last stop the node is as it was, byte by byte, with nothing left in /run/vzhooks.
 """
 import os
+import subprocess
+import time
 from collections import Counter
+from contextlib import contextmanager
 from typing import Counter as Counts
-from typing import Dict, List, Sequence, Tuple
+from typing import Dict, Iterator, List, Sequence, Tuple
 
 from tests.lab.confs import host_ifname
 from tests.lab.node import Node
@@ -20,6 +23,20 @@ PATIENT = {'hang', 'late'}  # kinds for which a command's time must run out
 
 # (what, fault): how often each outcome was seen; the table at the end of `make faults`
 SEEN: Dict[Tuple[str, str], Counts[str]] = {}
+
+
+@contextmanager
+def paused(node: Node) -> Iterator[int]:
+    """A hook has come to its `pause` point, gives its process id, and goes on behind this."""
+    path = node.path('vz/pause')
+    deadline = time.monotonic() + 30
+    while not os.path.exists(path) or not os.stat(path).st_size:
+        assert time.monotonic() < deadline, 'no hook came to that point'
+        time.sleep(0.01)
+    try:
+        yield int(node.read('vz/pause'))
+    finally:
+        os.unlink(path)
 
 
 def note(what: str, fault: str, outcome: str) -> None:
@@ -71,8 +88,14 @@ class Faults:
 
     def hook(self, name: str, *words: str) -> int:
         """Run one hook; its exit code, negative for a signal."""
+        process = self.popen(name, *words)
+        process.communicate(timeout=120)
+        return process.returncode
+
+    def popen(self, name: str, *words: str) -> 'subprocess.Popen[str]':
+        """The same, not waited for."""
         env = {'VEID': self.veid, 'VZHOOKS_ROOT': self.node.root}
-        return self.node.run([self.node.path('usr/libexec/vzhooks/vzhook-' + name)] + list(words), check=False, env=env).returncode
+        return self.node.popen([self.node.path('usr/libexec/vzhooks/vzhook-' + name)] + list(words), env=env)
 
     def start(self) -> int:
         """The hooks of a start; the code of the first that fails."""
