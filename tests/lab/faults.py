@@ -19,6 +19,7 @@ from tests.lab.snapshot import diff, snapshot
 HOOKS = ('usr/libexec/vzhooks/vzhook-external', 'usr/libexec/vzhooks/vzhook-mount', 'usr/libexec/vzhooks/vzhook-umount')
 # No .pyc of it, which would have a hook's umask.
 ARM = 'sys.path.append("{}")\nsys.dont_write_bytecode = True\nimport faulty\n\nsys.dont_write_bytecode = False\nfaulty.arm()\n'
+FULL = bool(os.environ.get('FAULTS'))  # `make faults`; CI takes a selection
 PATIENT = {'hang', 'late'}  # kinds for which a command's time must run out
 
 # (what, fault): how often each outcome was seen; the table at the end of `make faults`
