@@ -68,8 +68,7 @@ def test_without_a_place_for_the_journal_nothing_is_begun_and_a_stop_still_undoe
     assert diff(before, snapshot(node)) == ''
 
 
-@pytest.mark.parametrize('path', [CACHE, LOG])
-@pytest.mark.parametrize('how', ['full', 'read-only'])
+@pytest.mark.parametrize('path, how', [(CACHE, 'full'), (LOG, 'read-only')] + FULL * [(CACHE, 'read-only'), (LOG, 'full')])
 def test_without_cache_or_log_containers_start_and_stop(node: Node, path: str, how: str) -> None:
     before = snapshot(node)
     if path == LOG:
@@ -93,7 +92,7 @@ def test_an_edit_that_fails_goes_back_though_the_disk_is_full_from_any_point_on(
     faults = Faults(node)
     running = faults.state()
     said = []
-    for number in range(1, 100):
+    for number in range(1, 100) if FULL else (1, 3, 5):
         node.conf(101, bridged(101))
         node.vzhook('run', 101)  # and the journal is right again
         node.conf(101, bridged(101, SECOND + '/26'))
@@ -105,13 +104,13 @@ def test_an_edit_that_fails_goes_back_though_the_disk_is_full_from_any_point_on(
         said.append(result.stderr)
         assert result.returncode == 1 and diff(running, faults.state()) == '', last
         note('edit and run', 'full', 'went back')
-    assert number > 5 and [text for text in said if 'somebody else for ' + SECOND in text and 'rollback: the journal' in text]
+    assert [text for text in said if 'somebody else for ' + SECOND in text and 'rollback: the journal' in text]
     node.batch(['route del {}'.format(SECOND)])
     node.vzctl('stop', 101)
     assert diff(before, snapshot(node)) == ''
 
 
-@pytest.mark.parametrize('days', [1, 20000])
+@pytest.mark.parametrize('days', [1, 20000] if FULL else [1])
 def test_a_clock_set_back_changes_nothing(node: Node, days: int) -> None:
     """Files of the future: what is edited counts, the newer and the older time alike."""
     before = snapshot(node)
@@ -129,7 +128,7 @@ def test_a_clock_set_back_changes_nothing(node: Node, days: int) -> None:
 
 def test_files_of_the_future_are_believed_as_they_are(node: Node) -> None:
     before = snapshot(node)
-    for number, address in enumerate((FIRST, SECOND, FIRST)):
+    for number, address in enumerate((FIRST, SECOND)):
         conf = node.conf(101, bridged(101, address + '/26'))
         os.utime(conf, (2 ** 31 - number, 2 ** 31 - number))
         node.vzctl('start', 101)
@@ -147,7 +146,7 @@ def points(faults: Faults) -> Iterator[int]:
         count = len(faults.points())
         faults.disarm()
         faults.node.vzctl('stop', 101)
-    yield from range(1, count + 1) if FULL else [count // 2, count - 1]
+    yield from range(1, count + 1) if FULL else [count - 1]
 
 
 def test_vzctl_killed_while_its_hook_runs(node: Node) -> None:
@@ -185,7 +184,7 @@ def test_two_at_the_same_container(node: Node) -> None:
     assert {process.returncode for process in both} <= {0, 9} and node.ping(FIRST) == 1
     running = snapshot(node)
     faults = Faults(node)
-    for _ in range(10 if FULL else 3):
+    for _ in range(10 if FULL else 1):
         many = [faults.popen(*words) for words in 2 * [('external', 'init', 'veth', 'veth101.0'), ('umount',), ('external',)]]
         for process in many:
             process.communicate(timeout=60)
@@ -198,7 +197,7 @@ def test_two_at_the_same_container(node: Node) -> None:
     assert diff(before, snapshot(node)) == '' and faults.left() == []
 
 
-@pytest.mark.parametrize('count', [64 if FULL else 8])
+@pytest.mark.parametrize('count', [64 if FULL else 4])
 def test_many_of_one_network_start_and_stop_at_once(lab: Lab, node: Node, count: int) -> None:
     """64 by `make faults`."""
     veids = range(101, 101 + count)
