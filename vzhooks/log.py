@@ -39,7 +39,7 @@ def _to_file(line: str) -> None:
     try:
         path = paths.rooted("/var/log/vzhooks.log")
         os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
-        # Others may write in /var/log (the group syslog): neither their pipes block us, nor do their links lead us away.
+        # Others may write in /var/log (the group syslog): their pipes must not block us, nor links lead us away.
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
         try:
             status = os.fstat(fd)

@@ -6,8 +6,8 @@ DIGITS = frozenset("0123456789")
 HEX = frozenset("0123456789abcdef")
 WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:_-")  # of a UUID, a MAC
 IFNAMSIZ = 16  # linux/if.h, with the ending NUL
-# Legal in a kernel name, but not for us: they mean something in a conf file, an `ip -batch` line, the kernel's %d or, the
-# `*` at the end of a name, to nft: all interfaces that begin so.
+# Legal in a kernel name, but not for us: they mean something in a conf file, an `ip -batch` line, the kernel's %d, or
+# to nft, which takes `veth*` for all interfaces that begin so.
 REFUSED = frozenset("/:,;\"'`\\#%*")
 
 

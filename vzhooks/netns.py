@@ -51,7 +51,7 @@ def doubt(veid: str, device: str) -> "Optional[str]":
 
 
 def hold(veid: str) -> int:
-    """A descriptor of the namespace that has the container's name now, whatever gets that name later.  Raise OSError."""
+    """A descriptor of the namespace that has the container's name now, whoever has it later.  Raise OSError."""
     return os.open(paths.netns(veid), os.O_RDONLY)
 
 
