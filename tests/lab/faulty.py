@@ -9,7 +9,7 @@ Faults (faults.py) puts two lines into an installed hook that call arm(); the pr
     readonly    from there on no file or directory can be changed (EROFS)
     missing     from there on that program is not there
     hang        that program does nothing and does not end;  late: it does its work and does not end
-    fail        that program does nothing and fails;  after: it does its work and says that it failed
+    fail        that program does nothing and fails;  after: it does its work and is killed, as by a kernel out of memory
     line        that line of what `ip -batch` reads is one that fails
     pause       wait there until ROOT/vz/pause, which has our process id, is gone
     clock       it is N days earlier
@@ -138,7 +138,7 @@ def _patch_processes(fault: Fault, process) -> None:  # type: ignore[no-untyped-
             fault.program = child.argv[0]
             if fault.kind == 'missing':
                 raise process.MissingCommand('%s: not found' % fault.program)
-            work = {'hang': 'exec sleep 1000', 'late': '"$@"; exec sleep 1000', 'fail': 'exit 1', 'after': '"$@"; exit 1'}
+            work = {'hang': 'exec sleep 1000', 'late': '"$@"; exec sleep 1000', 'fail': 'exit 1', 'after': '"$@"; kill -9 $$'}
             if fault.kind in work:
                 child.argv = ['sh', '-c', work[fault.kind], 'sh'] + child.argv
         start(child)

@@ -18,7 +18,7 @@ class Case(NamedTuple):
     """A container, and what its node has for it."""
 
     conf: str
-    node_conf: str = '[node]\nantispoof = yes\ntimeout = 1\n'
+    node_conf: str = '[node]\nantispoof = yes\n'
     devices: int = 1
 
 
@@ -47,7 +47,7 @@ def sweeps() -> List[Tuple[str, str, str, bool]]:
 @pytest.mark.parametrize('case, verb, kind, cold', sweeps() if FULL else KILLS)
 def test_every_point_of_a_start_and_of_a_stop(lab: Lab, case: str, verb: str, kind: str, cold: bool) -> None:
     node, container = lab.nodes['hn'], CASES[case]
-    node.write('/etc/vz/vzhooks.conf', container.node_conf)
+    node.write('/etc/vz/vzhooks.conf', container.node_conf + 'timeout = 1\n' * (kind in PATIENT))
     node.conf(101, container.conf)
     if case == 'vzctl exec':
         node.write('/vz/no-netns-name', '')
@@ -59,7 +59,7 @@ def test_every_point_of_a_start_and_of_a_stop(lab: Lab, case: str, verb: str, ki
 NODE_CONF = '[bridge br1]\naddress = 10.1.0.1/24\n[network internal]\ncidr = 10.2.0.0/24\ndev = br0\ngateway = 10.2.0.1\ntable = 210\n'
 
 
-@pytest.mark.parametrize('verb, kind', [(verb, kind) for verb in ('up', 'down') for kind in KINDS if kind not in PATIENT] if FULL
+@pytest.mark.parametrize('verb, kind', [(verb, kind) for verb in ('up', 'down') for kind in KINDS[:5] if kind != 'full'] if FULL
                          else [('up', 'readonly')])
 def test_every_point_of_node_up_and_down(lab: Lab, verb: str, kind: str) -> None:
     """The node's own networks: what was half done is done by the next `up`, and undone by the next `down`."""
