@@ -32,12 +32,12 @@ class Inside:
     """The inside of container VEID behind DEVICE, entered as CT_EXEC (auto, netns, vzctl) says."""
 
     def __init__(self, veid: str, device: str, ct_exec: str = "auto") -> None:
+        self.held = -1  # a descriptor of the namespace that check() has seen
         self.veid = veid
         self.device = device
         self.ct_exec = ct_exec
         self.named = netns.has_name(veid)
         self.by_vzctl = ct_exec == "vzctl" or not self.named
-        self.held = -1  # a descriptor of the namespace that check() has seen
 
     def __del__(self) -> None:
         if self.held >= 0:
