@@ -118,8 +118,11 @@ class Job:
                 self._finish(together, ours, batch.run(together, self.inside, self.timeout), done)
                 continue
             on_node, in_ct = batch.run_side_by_side(together, beside, self.inside, self.timeout)
+            failure = batch.run(together, self.inside, self.timeout, on_node)
+            if failure and on_node is None:
+                failure.unknown = True  # it may have been started when the other could not be
             try:
-                self._finish(together, ours, batch.run(together, self.inside, self.timeout, on_node), done)
+                self._finish(together, ours, failure, done)
             except (Expected, OSError):
                 done += theirs  # as far as it came; what was not done is not there to be undone
                 raise

@@ -23,6 +23,7 @@ ARM = 'sys.path.append("{}")\nsys.dont_write_bytecode = True\nimport faulty\n\ns
 FULL = bool(os.environ.get('FAULTS'))  # `make faults`; CI takes a selection
 KINDS = ('kill', 'full', 'readonly', 'missing', 'fail', 'after', 'line', 'hang', 'late')
 OF_ITSELF = re.compile(r'^.*\b(?:fe80:|ff00::/8 ).*\bveth.*\n|^.*\bveth\S* .*\bfe80:.*\n', re.MULTILINE)
+ELEMENT = re.compile(r'elements = {|[,}]')  # what stands around an element, by its place in the list
 PATIENT = ('hang', 'late')  # kinds for which a command's time must run out
 
 # (what, fault): how often each outcome was seen; the table at the end of `make faults`
@@ -121,9 +122,13 @@ class Faults:
     def state(self) -> str:
         """Of the node and of the inside of the container.
 
-        Without what the kernel gives each veth that is up a moment before it joins its bridge, and no other one.
+        Without what the kernel gives each veth that is up a moment before it joins its bridge, and no other one; and without
+        the order of nft's chains and elements, which is that of their making.
         """
-        return OF_ITSELF.sub('', snapshot(self.node) + snapshot(self.node.ct(self.veid)))
+        text = OF_ITSELF.sub('', snapshot(self.node) + snapshot(self.node.ct(self.veid)))
+        head, title, rest = text.partition('==== nftables\n')
+        ruleset, end, tail = rest.partition('==== ')
+        return head + title + '\n'.join(sorted(' '.join(ELEMENT.sub(' ', row).split()) for row in ruleset.splitlines())) + '\n' + end + tail
 
     def same(self, wanted: str, where: str) -> None:
         """Fail with the difference, and with what the last hook said."""

@@ -59,7 +59,7 @@ def test_every_point_of_a_start_and_of_a_stop(lab: Lab, case: str, verb: str, ki
 NODE_CONF = '[bridge br1]\naddress = 10.1.0.1/24\n[network internal]\ncidr = 10.2.0.0/24\ndev = br0\ngateway = 10.2.0.1\ntable = 210\n'
 
 
-@pytest.mark.parametrize('verb, kind', [(verb, kind) for verb in ('up', 'down') for kind in KINDS[:5] if kind != 'full'] if FULL
+@pytest.mark.parametrize('verb, kind', [(verb, kind) for verb in ('up', 'down') for kind in ('kill', 'readonly', 'missing')] if FULL
                          else [('up', 'readonly')])
 def test_every_point_of_node_up_and_down(lab: Lab, verb: str, kind: str) -> None:
     """The node's own networks: what was half done is done by the next `up`, and undone by the next `down`."""
