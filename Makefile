@@ -1,6 +1,6 @@
 # What a developer does in a day. PYTHON=… chooses the interpreter: python3 from PATH, for install /usr/bin/python3.
 .DEFAULT_GOAL := help
-.PHONY: help test demo lint bench install clean
+.PHONY: help test demo lint bench faults fuzz install clean
 SETUP = PYTHON="$(PYTHON)" sh tools/setup.sh
 VENV = .venv/bin/python
 
@@ -24,6 +24,15 @@ lint:  ## ruff, mypy --strict and vermin (nothing newer than Python 3.6 in the p
 bench:  ## what a start and a stop cost against a shell script and CNI, to docs/benchmark.md: ARGS="--quick" for a look
 	@$(SETUP) test
 	@PATH="$$PATH:/usr/sbin:/sbin" $(VENV) -m tests.bench $(ARGS)
+
+faults:  ## every fault at every point of starts and stops, and a table of them: about half an hour; ARGS="-k kill" for a part
+	@$(SETUP) test
+	@PATH="$$PATH:/usr/sbin:/sbin" FAULTS=all $(VENV) -m pytest tests/lab/test_faults.py tests/lab/test_faults_places.py tests/lab/test_hostile.py $(ARGS)
+
+fuzz:  ## a million hostile inputs for the parsers, by atheris where pip has it: ARGS="--runs 10000 conf" for a few
+	@$(SETUP) test
+	@$(VENV) -c 'import atheris' 2>/dev/null || $(VENV) -m pip install -q atheris 2>/dev/null || echo 'no atheris for this Python'
+	@$(VENV) -m tests.fuzz $(ARGS)
 
 install:  ## lay the files as the packages do: DESTDIR=DIR PYTHON=/usr/bin/python3
 	@sh tools/install.sh "$(DESTDIR)" "$(or $(PYTHON),/usr/bin/python3)"

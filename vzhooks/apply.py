@@ -74,13 +74,10 @@ class Job:
             # What it did is unknown, and it may hang again: the journal keeps all, for the stop or the next start.
             self._undo_added(done, old)
             raise
-        except Expected:
+        except (Expected, OSError):  # OSError: of files that a line needs, a lock or a claim
             self._undo_added(done, old)
             self._put_back(old if gone else [])
-            if old:
-                journal.write(self.veid, self.device, old)
-            else:
-                journal.remove(self.veid, self.device)
+            self._note_again(old)
             raise
         if gone:
             journal.write(self.veid, self.device, lines)
@@ -139,9 +136,12 @@ class Job:
                 self._finish(together, ours, batch.run(together, self.inside, self.timeout), done)
                 continue
             on_node, in_ct = batch.run_side_by_side(together, beside, self.inside, self.timeout)
+            failure = batch.run(together, self.inside, self.timeout, on_node)
+            if failure and on_node is None:
+                failure.unknown = True  # it may have been started when the other could not be
             try:
-                self._finish(together, ours, batch.run(together, self.inside, self.timeout, on_node), done)
-            except Expected:
+                self._finish(together, ours, failure, done)
+            except (Expected, OSError):
                 done += theirs  # as far as it came; what was not done is not there to be undone
                 raise
             self._finish(beside, theirs, batch.run(beside, self.inside, self.timeout, in_ct), done)
@@ -205,6 +205,16 @@ class Job:
             self.carry_out(old, [])
         except Expected as error:
             self.say("rollback: %s" % error)
+
+    def _note_again(self, old: "Sequence[plan.Line]") -> None:
+        """After going back; that this cannot be noted must not hide why we went back."""
+        try:
+            if old:
+                journal.write(self.veid, self.device, old)
+            else:
+                journal.remove(self.veid, self.device)
+        except OSError as error:
+            self.say("rollback: the journal has more lines than it should: %s" % error.strerror)
 
     # Taking down
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class Broken(Expected):
-    """A command did not end, or could not be started: what it did is unknown."""
+    """A command did not end, was killed, or could not be started: what it did is unknown."""
 
 
 class Command:
@@ -291,6 +291,8 @@ def _process(argv: "List[str]", stdin: str, timeout: float) -> process.Result:
 def _ended(result: process.Result, timeout: float) -> process.Result:
     if result.status is None:
         raise Broken("%s: did not end within %g s and was killed" % (" ".join(result.argv), timeout))
+    if result.status < 0:  # by a kernel out of memory, say; perhaps its work was done
+        raise Broken("%s: %s" % (" ".join(result.argv), result.ended))
     return result
 
 

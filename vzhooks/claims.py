@@ -43,7 +43,7 @@ def claim(address: str, veid: str) -> None:
         if holds(other, address):
             raise Taken("%s is wanted by CT %s, but CT %s has it" % (address, veid, other))
         # What a crash has left is overwritten.
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        fd = store.create(path)
         try:
             os.write(fd, veid.encode())
         except OSError:  # disk full

@@ -3,7 +3,9 @@
 With the node's own ip in the container's network namespace where that has a name, which needs no `ip` inside; else
 through one `vzctl exec` a batch (the 2.6.32 vz kernel): constant words as arguments, values on standard input.
 """
-from vzhooks import netns, process
+import os
+
+from vzhooks import netns, paths, process
 from vzhooks.errors import Expected
 
 TYPE_CHECKING = False
@@ -30,16 +32,27 @@ class Inside:
     """The inside of container VEID behind DEVICE, entered as CT_EXEC (auto, netns, vzctl) says."""
 
     def __init__(self, veid: str, device: str, ct_exec: str = "auto") -> None:
+        self.held = -1  # a descriptor of the namespace that check() has seen
         self.veid = veid
         self.device = device
         self.ct_exec = ct_exec
         self.named = netns.has_name(veid)
         self.by_vzctl = ct_exec == "vzctl" or not self.named
 
+    def __del__(self) -> None:
+        if self.held >= 0:
+            os.close(self.held)
+
     @property
     def argv(self) -> "List[str]":
-        """The words before the options of an `ip` inside."""
-        return ["vzctl", "exec", self.veid, "ip"] if self.by_vzctl else ["ip", "-n", self.veid]
+        """The words before the options of an `ip` inside.
+
+        `ip -n NAME` opens /var/run/netns/NAME.  That may be another namespace by then, so NAME leads to the one that
+        was checked.
+        """
+        if self.by_vzctl:
+            return ["vzctl", "exec", self.veid, "ip"]
+        return ["ip", "-n", self.veid if self.held < 0 else "../../../proc/%d/fd/%d" % (os.getpid(), self.held)]
 
     def check(self) -> None:
         """Nothing is done before it is certain that DEVICE is this container's.  Raise NotThere, or NoWay."""
@@ -49,7 +62,10 @@ class Inside:
         doubt = None
         if self.named:
             try:
-                doubt = netns.doubt(self.veid, self.device)
+                self.held = self.held if self.held >= 0 else netns.hold(self.veid)
+                doubt = netns.doubt_of(self.held, self.veid, self.device)
+            except OSError as error:
+                doubt = "%s: %s" % (paths.netns(self.veid), error.strerror)
             except netns.Unknown:
                 if not self.by_vzctl:
                     from vzhooks import kernel  # the long way, on kernels without namespace ids

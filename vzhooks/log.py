@@ -39,9 +39,12 @@ def _to_file(line: str) -> None:
     try:
         path = paths.rooted("/var/log/vzhooks.log")
         os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW, 0o600)
+        # Others may write in /var/log (the group syslog): their pipes must not block us, nor links lead us away.
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_NONBLOCK, 0o600)
         try:
-            os.write(fd, line.encode())
+            status = os.fstat(fd)
+            if status.st_mode & 0o170000 == 0o100000 and status.st_nlink == 1:
+                os.write(fd, line.encode())
         finally:
             os.close(fd)
     except OSError:

@@ -6,8 +6,9 @@ DIGITS = frozenset("0123456789")
 HEX = frozenset("0123456789abcdef")
 WORD = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:_-")  # of a UUID, a MAC
 IFNAMSIZ = 16  # linux/if.h, with the ending NUL
-# Legal in a kernel name, but not for us: they mean something in a conf file, an `ip -batch` line or the kernel's %d.
-REFUSED = frozenset("/:,;\"'`\\#%")
+# Legal in a kernel name, but not for us: they mean something in a conf file, an `ip -batch` line, the kernel's %d, or
+# to nft, which takes `veth*` for all interfaces that begin so.
+REFUSED = frozenset("/:,;\"'`\\#%*")
 
 
 class BadName(Expected, ValueError):

@@ -40,26 +40,36 @@ def names_are_given() -> bool:
 
 def doubt(veid: str, device: str) -> "Optional[str]":
     """Why DEVICE's other end is not in the namespace called VEID; None when it is.  Raise Unknown."""
+    try:
+        fd = hold(veid)
+    except OSError as error:
+        return "%s: %s" % (paths.netns(veid), error.strerror)
+    try:
+        return doubt_of(fd, veid, device)
+    finally:
+        os.close(fd)
+
+
+def hold(veid: str) -> int:
+    """A descriptor of the namespace that has the container's name now, whoever has it later.  Raise OSError."""
+    return os.open(paths.netns(veid), os.O_RDONLY)
+
+
+def doubt_of(fd: int, veid: str, device: str) -> "Optional[str]":
+    """The same of a namespace that is held.  Raise Unknown."""
     name = paths.netns(veid)
     try:
         index = _socket.if_nametoindex(device)
     except OSError:
         return "%s: no such interface on the node" % device
-    try:
-        fd = os.open(name, os.O_RDONLY)
-    except OSError as error:
-        return "%s: %s" % (name, error.strerror)
-    try:
-        if os.path.samestat(os.fstat(fd), os.stat("/proc/self/ns/net")):
-            return "%s is the node's own network namespace (a stale name), not container %s's" % (name, veid)
-        wanted = _peer_namespace(index)
-        if wanted is None:
-            return "%s: its other end is not in another network namespace; it is left over from an earlier run " \
-                   "or no veth: remove it with 'ip link del %s' and start the container again" % (device, device)
-        if wanted != _namespace_id(fd):
-            return "%s: its other end is not in %s; one of them is left over from an earlier run" % (device, name)
-    finally:
-        os.close(fd)
+    if os.path.samestat(os.fstat(fd), os.stat("/proc/self/ns/net")):
+        return "%s is the node's own network namespace (a stale name), not container %s's" % (name, veid)
+    wanted = _peer_namespace(index)
+    if wanted is None:
+        return "%s: its other end is not in another network namespace; it is left over from an earlier run " \
+               "or no veth: remove it with 'ip link del %s' and start the container again" % (device, device)
+    if wanted != _namespace_id(fd):
+        return "%s: its other end is not in %s; one of them is left over from an earlier run" % (device, name)
     return None
 
 

@@ -114,7 +114,7 @@ def change_flows(commands: "Sequence[Command]", timeout: float) -> "Optional[Fai
             return Failure(len(commands) - len(rest), str(error))
         if result.status != 0:
             said = " ".join((result.errors or result.output).split()) or result.ended
-            return Failure(len(commands) - len(rest), said, result.status is None)
+            return Failure(len(commands) - len(rest), said, result.status is None or result.status < 0)
         rest = rest[count:]
     return None
 

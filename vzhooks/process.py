@@ -172,10 +172,11 @@ class Child:
         self.feed()
 
     def feed(self) -> None:
-        """Write what the pipe takes; most batches fit at once."""
+        """Write what the pipe takes, by whole lines: no part of one may be taken for a line when we are killed."""
         try:
             while self.input:
-                self.input = self.input[os.write(self.stdin, self.input):]
+                end = self.input.rfind(b"\n", 0, select.PIPE_BUF) + 1  # what is no longer goes at once or not at all
+                self.input = self.input[os.write(self.stdin, self.input[:end or select.PIPE_BUF]):]
         except BlockingIOError:
             return
         except OSError:
@@ -215,9 +216,8 @@ class Child:
             os.waitpid(self.pid, 0)
         for fd in list(self.open):
             self.close(fd)
-        output, errors = (b"".join(self.streams[fd])[:self.keep].decode("utf-8", "replace")
-                          for fd in (self.stdout, self.stderr))
-        return Result(self.argv, self.status, output, errors)
+        kept = [b"".join(self.streams[fd])[:self.keep].decode("utf-8", "replace") for fd in (self.stdout, self.stderr)]
+        return Result(self.argv, self.status, kept[0], kept[1])
 
 
 def run_all(children: "Sequence[Child]", timeout: float = TIMEOUT) -> "List[Result]":

@@ -31,7 +31,7 @@ def save(path: str, header: "Sequence[Tuple[str, str]]", body: str) -> None:
     """Write a file whole or not at all.  Raise OSError (disk full, read-only)."""
     temporary = path + NEW
     content = "".join("%s %s\n" % pair for pair in header) + "\n" + body + END
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    fd = create(temporary)
     try:
         try:
             data = content.encode("utf-8", "surrogateescape")
@@ -43,6 +43,19 @@ def save(path: str, header: "Sequence[Tuple[str, str]]", body: str) -> None:
     except OSError:
         os.unlink(temporary)
         raise
+
+
+def create(path: str) -> int:
+    """Open a new file of mode 0600 for writing; whatever was there (a link, a pipe) is removed, never opened.
+
+    Raise OSError.
+    """
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+    try:
+        return os.open(path, flags, 0o600)
+    except FileExistsError:
+        os.unlink(path)
+        return os.open(path, flags, 0o600)
 
 
 def remove(path: str) -> None:
@@ -89,20 +102,26 @@ def read_trusted(path: str) -> "Optional[str]":
 
 
 def make_directory(path: str) -> None:
-    """Make a private directory and what is above it.  Raise Unusable where it is somebody else's."""
+    """Make a private directory and what is above it.  Raise Unusable where it, or the one above, is somebody else's:
+    whoever can write there could put another in its place.
+    """
+    above = os.path.dirname(path)
     try:
+        _check_directory(above, os.lstat(above))
         os.mkdir(path, 0o700)
     except FileExistsError:
         try:
-            status = os.lstat(path)
+            _check_directory(path, os.lstat(path))
         except FileNotFoundError:
             return make_directory(path)  # its last holder has just removed it
-        if status.st_mode & 0o170022 != 0o040000 or status.st_uid != os.geteuid():
-            raise Unusable("%s: not a directory of ours (mode %o, owner %d)"
-                           % (path, status.st_mode, status.st_uid)) from None
     except FileNotFoundError:
-        os.makedirs(os.path.dirname(path), 0o755, exist_ok=True)
+        os.makedirs(above, 0o755, exist_ok=True)
         make_directory(path)
+
+
+def _check_directory(path: str, status: os.stat_result) -> None:
+    if status.st_mode & 0o170022 != 0o040000 or status.st_uid != os.geteuid():
+        raise Unusable("%s: not a directory of ours (mode %o, owner %d)" % (path, status.st_mode, status.st_uid))
 
 
 class Lock:
@@ -126,7 +145,7 @@ class Lock:
                 continue  # removed by the one who held it
             try:
                 fcntl.flock(self.fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if os.path.samestat(os.fstat(self.fd), os.stat(self.path)):
+                if os.path.samestat(os.fstat(self.fd), os.lstat(self.path)):
                     return self
             except FileNotFoundError:
                 pass

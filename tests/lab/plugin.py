@@ -7,7 +7,7 @@ from typing import Any, Iterator, List, Tuple
 
 import pytest
 
-from tests.lab import namespaces
+from tests.lab import faults, namespaces
 from tests.lab.network import Lab
 from tests.lab.node import Node, forget_installed
 from tests.lab.uplinks import Uplinks
@@ -33,6 +33,10 @@ def pytest_sessionfinish(session: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
+    if faults.SEEN:
+        terminalreporter.section('faults: behind each the next start worked, and after the last stop the node was as before')
+    for row in faults.table() if faults.SEEN else ():
+        terminalreporter.write_line(row)
     for left in _left_behind:
         terminalreporter.write_line('ERROR: the lab left behind: ' + left, red=True)
 

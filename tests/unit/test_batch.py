@@ -131,6 +131,15 @@ def test_a_batch_that_does_not_end_is_broken_and_leaves_no_process(node):
     assert len(pids) == 2 and all(gone(pid) for pid in pids)
 
 
+@pytest.mark.parametrize("tool", ["ip", "nft"])
+def test_a_command_that_was_killed_may_have_done_its_work(node, tool):
+    node.put(tool, "#!/bin/sh\nkill -9 $$\n")
+    failure = batch.run(commands(tool + " a", tool + " b"), inside.Inside("101", "v"), 5.0)
+    assert failure.unknown and failure.message.endswith(": signal 9")
+    forced = batch.run_forced(commands(tool + " a", tool + " b"), inside.Inside("101", "v"), 5.0)
+    assert [(command.text, failure.unknown) for command, failure in forced] == [(tool + " a", True), (tool + " b", True)]
+
+
 @pytest.mark.parametrize("script", ["#!/no/such/interpreter\n"])
 def test_what_cannot_be_started_is_an_expected_error(node, script):
     node.put("ip", script)

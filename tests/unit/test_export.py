@@ -308,7 +308,7 @@ def test_names_and_numbers_of_others_stay_theirs(now):
 # What cannot be exported
 
 
-@pytest.mark.parametrize("name", ["a$(id)", "a*", "a|b", "a&", "br0>x", "a!b", "all", "none", "regex"])
+@pytest.mark.parametrize("name", ["a$(id)", "a|b", "a&", "br0>x", "a!b", "all", "none", "regex"])
 def test_names_that_a_shell_would_not_leave_alone_are_refused(now, name):
     for conf in ("[bridge %s]\nports = eth0\n" % name, "[bridge br0]\nports = %s\n" % name,
                  "[network a]\ncidr = 10.0.0.0/24\ndev = %s\ngateway = 10.0.0.1\ntable = 5\n" % name,

@@ -65,15 +65,26 @@ def test_a_save_that_fails_leaves_the_old_file_and_nothing_else(path, monkeypatc
     assert not [name for name in os.listdir(os.path.dirname(path)) if name.startswith("file.")]
 
 
-def test_a_temporary_file_left_by_a_killed_run_is_no_obstacle_and_a_symlink_is_not_followed(path, tmp_path):
-    put(path + store.NEW, "left over")
+PLANTED = {
+    "a file": lambda path, other: put(path, "left over"),
+    "a file that all can write": lambda path, other: put(path, "left over", 0o666),
+    "a symbolic link": lambda path, other: os.symlink(other, path),
+    "a dangling link": lambda path, other: os.symlink(other + "no", path),
+    "a hard link": lambda path, other: os.link(other, path),
+    "a pipe": lambda path, other: os.mkfifo(path),
+}
+
+
+@pytest.mark.parametrize("kind", sorted(PLANTED))
+def test_what_was_planted_under_the_name_of_a_new_file_is_neither_opened_nor_an_obstacle(path, tmp_path, kind):
+    other = str(tmp_path / "other")
+    put(other, "theirs")
+    PLANTED[kind](path + store.NEW, other)
     store.save(path, HEADER, "x\n")
-    assert store.load(path)[1] == "x\n"
-    other = tmp_path / "other"
-    os.symlink(str(other), path + store.NEW)
-    with pytest.raises(OSError):
-        store.save(path, HEADER, "y\n")
-    assert not other.exists() and store.load(path)[1] == "x\n"
+    assert store.load(path)[1] == "x\n" and mode(path) == 0o600
+    with open(other) as file:
+        assert file.read() == "theirs"
+    assert sorted(os.listdir(os.path.dirname(path))) == sorted(["file", "other"] + ["root"] * os.path.exists(str(tmp_path / "root")))
 
 
 @pytest.mark.parametrize("content", ["", "a 1\n", "a 1\n\nx\n", "a 1\n\nx\n# end", "a 1\n\nx\n# end\nmore\n",
@@ -129,6 +140,21 @@ def test_a_directory_that_is_not_ours_is_refused(tmp_path, spoil):
     spoil(path)
     with pytest.raises(store.Unusable), store.Lock(path):
         pass
+
+
+@pytest.mark.parametrize("bits", [0o777, 0o1777, 0o770])
+def test_a_directory_below_one_that_others_can_write_to_is_refused(tmp_path, bits):
+    """They could put another in its place, between our look at it and its use."""
+    above = tmp_path / "vzhooks"
+    above.mkdir()
+    above.chmod(bits)
+    for _ in range(2):
+        with pytest.raises(store.Unusable) as caught, store.Lock(str(above / "101")):
+            pass
+        assert str(caught.value).startswith("%s: not a directory of ours" % above)
+        above.chmod(0o755)
+        (above / "101").mkdir(0o700) if not (above / "101").exists() else None
+        above.chmod(bits)
 
 
 def test_the_directory_of_a_lock_goes_when_it_is_empty_and_stays_when_not(tmp_path):

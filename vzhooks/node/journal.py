@@ -65,7 +65,8 @@ def pending() -> "Optional[Pending]":
     try:
         gone, new = int(header["gone"]), int(header["gone"]) + int(header["new"])
         watcher, deadline = header["watcher"], float(header["deadline"])
-    except (KeyError, ValueError):
+        int(watcher.split()[0])
+    except (KeyError, ValueError, IndexError):
         raise store.Unusable("%s: damaged; its removal is wanted, and a look at 'vzhook node check'" % path) from None
     lines = plan.parse(body, path)
     return Pending(lines[:gone], lines[gone:new], watcher, deadline, lines[new:])

@@ -177,9 +177,12 @@ def _load(top: str) -> Record:
         kind, _, rest = row.partition(" ")
         if kind == "directory":
             record.directories.append(rest)
-        else:
+        elif kind == "file" and rest.count(" ") >= 2:
             new, old, path = rest.split(" ", 2)
             record.files[path] = Entry(new, old)
+        else:
+            raise Expected("%s/%s: '%s'; a directory or a file with its two checksums is wanted"
+                           % (top, RECORD, shown(row)))
     if found and found[0] != [VERSION]:
         raise Expected("%s/%s: %s; a record of this version of vzhooks is wanted" % (top, RECORD, shown(str(found[0]))))
     return record

@@ -8,7 +8,7 @@ from vzhooks import store
 def put(path: str, content: bytes, mode: int) -> None:
     """Write a file whole or not at all; one that is there keeps its owner, mode and security label."""
     new = unfinished(path)
-    with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "wb") as file:
+    with open(store.create(new), "wb") as file:
         file.write(content)
         file.flush()
         if os.path.lexists(path):
@@ -23,7 +23,9 @@ def put(path: str, content: bytes, mode: int) -> None:
 def copy(source: str, target: str) -> None:
     """A file with its owner, mode, times and security label, whole or not at all."""
     new = unfinished(target)
-    shutil.copyfile(source, new, follow_symlinks=False)
+    # Never readable by more than the source is, which may have passwords in it.
+    with open(os.open(source, os.O_RDONLY | os.O_NOFOLLOW), "rb") as old, open(store.create(new), "wb") as file:
+        shutil.copyfileobj(old, file)
     _like(source, new)
     os.rename(new, target)
 
