@@ -36,7 +36,7 @@ def start(veid: str, call: Call, say: "Callable[[str], None]",
                 say(doubt)
         for device in journal.devices(veid) if not call.device else []:
             if device not in [ready.device for ready in plans] + [journal.BEFORE_START]:
-                _stop_device(veid, device, say, show)  # taken out of NETIF since
+                stop_device(veid, device, say, show)  # taken out of NETIF since
         for ready in plans:
             _refuse_stopped(veid, [ready.device])
             apply.Job(veid, ready.device, say, show, ready.timeout, ready.on_error, ready.ct_exec).start(ready.lines)
@@ -77,7 +77,7 @@ def leave(veid: str, call: Call, say: "Callable[[str], None]") -> None:
         script = _planner().else_script(veid)
         if script:
             raise Elsewhere(script)
-        _stop_device(veid, call.device, say)
+        stop_device(veid, call.device, say)
         apply.Job(veid, call.device, say).leave_bridge(call.vport == "ovs")
 
 
@@ -88,7 +88,7 @@ def stop(veid: str, say: "Callable[[str], None]", show: "Optional[Callable[[str]
     """
     with journal.lock(veid):
         devices = journal.devices(veid)
-        ended = [_stop_device(veid, device, say, show) for device in devices]
+        ended = [stop_device(veid, device, say, show) for device in devices]
         if not all(ended) or not devices and _may_have_leftovers(veid):
             ended = [apply.Job(veid, "", say, show).undo(_planner().leftovers(veid))]
         if not all(ended) or journal.devices(veid):
@@ -97,7 +97,7 @@ def stop(veid: str, say: "Callable[[str], None]", show: "Optional[Callable[[str]
         return len([device for device in devices if device != journal.BEFORE_START])
 
 
-def _stop_device(veid: str, device: str, say: "Callable[[str], None]",
+def stop_device(veid: str, device: str, say: "Callable[[str], None]",
                  show: "Optional[Callable[[str], None]]" = None) -> bool:
     """Undo one device's journal; False when that journal could not be read, so that nothing is known of it."""
     try:

@@ -85,6 +85,16 @@ class Job:
         if gone:
             journal.write(self.veid, self.device, lines)
 
+    def repair(self, lines: "Sequence[plan.Line]") -> None:
+        """Run those lines of the journal again that somebody has undone.  The container's lock is held.
+
+        Raise Expected, with what could be done done.  The journal stays as it is, unless the device was made anew.
+        """
+        old = self._load()
+        if self.interface == ANOTHER:
+            return self.start(old)
+        self.carry_out(self._enter(lines), [])
+
     def _enter(self, lines: "Sequence[plan.Line]") -> "Sequence[plan.Line]":
         """The lines that can be run here: before anything is done, make sure that the device is this container's."""
         if any(line.place == "ct" for line in lines):

@@ -58,6 +58,15 @@ def load(veid: str, device: str, call: str) -> "Union[Ready, str]":
         return UNUSABLE + str(error)
 
 
+def latest(veid: str, device: str) -> "Union[Ready, str]":
+    """The cached plan of a device whatever call it was made for, or why there is none that can be used."""
+    try:
+        stored = store.load(_path(veid, device))
+        return load(veid, device, dict(stored[0]).get("call", "")) if stored else load(veid, device, "")
+    except Expected as error:
+        return UNUSABLE + str(error)
+
+
 def _judged(stored: "Tuple[List[Tuple[str, str]], str]", device: str, call: str, path: str) -> "Union[Ready, str]":
     header = dict(stored[0])
     if header["vzhooks-cache"] != __version__:

@@ -37,11 +37,11 @@ def claim(address: str, veid: str) -> None:
     """Note that ADDRESS is VEID's.  Raise Taken, OSError."""
     path = paths.run("claims", address)
     with store.Lock(paths.run("claims")):
-        holder = _holder(path)
-        if holder == veid:
+        other = holder(address)
+        if other == veid:
             return
-        if _holds(holder, address):
-            raise Taken("%s is wanted by CT %s, but CT %s has it" % (address, veid, holder))
+        if holds(other, address):
+            raise Taken("%s is wanted by CT %s, but CT %s has it" % (address, veid, other))
         # What a crash has left is overwritten.
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
         try:
@@ -53,12 +53,13 @@ def claim(address: str, veid: str) -> None:
             os.close(fd)
 
 
-def _holder(path: str) -> str:
-    """Raise store.Unusable."""
-    return (store.read_trusted(path) or "").strip()
+def holder(address: str) -> str:
+    """The container that has a public address, "" for none.  Raise store.Unusable."""
+    return (store.read_trusted(paths.run("claims", address)) or "").strip()
 
 
-def _holds(veid: str, address: str) -> bool:
+def holds(veid: str, address: str) -> bool:
+    """Whether a container's journal says that it has an address."""
     if not names.is_veid(veid):
         return False  # half written, or none
     try:
@@ -71,14 +72,14 @@ def _holds(veid: str, address: str) -> bool:
 def release(address: str, veid: str, timeout: float) -> None:
     """The address is nobody's, and the connections to it are forgotten; unless it is another's by now."""
     path = paths.run("claims", address)
-    if _holder(path) != veid:
+    if holder(address) != veid:
         return
     try:
         forget(address, timeout)  # without the lock: it can take its time
     except Expected:
         pass  # no conntrack; lint says so
     with store.Lock(paths.run("claims")):
-        if _holder(path) == veid:
+        if holder(address) == veid:
             os.unlink(path)
 
 

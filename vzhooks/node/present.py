@@ -9,7 +9,7 @@ from vzhooks.node.tools import Tools
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Callable, Dict, List, Optional, Sequence, Tuple
+    from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple
 
     Row = Dict[str, str]
 
@@ -31,6 +31,7 @@ class Present:
         self.tools = Tools(timeout)
         self.tables = rtnames.tables()
         self.rows: Dict[Tuple[str, str], List[str]] = {}
+        self.sets: Dict[Tuple[str, str], Set[Tuple[Tuple[str, str], ...]]] = {}
         self._read([what for what in map(self._listing, commands) if what])
 
     def holds(self, command: str) -> "Optional[bool]":
@@ -41,7 +42,7 @@ class Present:
             return facts.sysctl(key) == value
         listing = self._listing(command)
         if listing is not None:
-            return self._listed(words, self.rows[listing])
+            return self._listed(words, listing)
         if words[:2] == ["ip", "link"]:
             return self.tools.is_vxlan(words) if " type vxlan " in command else _link(words[2:])
         return self.tools.holds(command)
@@ -62,6 +63,8 @@ class Present:
         if words[1] == "route":
             table = words[words.index("table") + 1] if "table" in words else MAIN
             return family, "route show table " + table
+        if words[1] == "neigh" and words[3] == "proxy":
+            return family, "neigh show proxy"
         return (family, RULES) if words[1] == "rule" else None
 
     def _read(self, wanted: "List[Tuple[str, str]]") -> None:
@@ -94,16 +97,21 @@ class Present:
             children.append(process.Child(["ip", family, "-o", "-force", "-batch", "-"], text, process.LISTING))
         return process.run_all(children, self.timeout)
 
-    def _listed(self, words: "List[str]", rows: "List[str]") -> bool:
+    def _listed(self, words: "List[str]", listing: "Tuple[str, str]") -> bool:
         words = words[1:] if words[1] == "-6" else words
-        action = words[2]
-        if words[1] == "address":
-            device = words[words.index("dev") + 1]
-            there = any(row.split()[1] == device and words[3] in row.split() for row in rows)
-            return there != (action == "del")
-        parse: Callable[[List[str]], Row] = self.route if words[1] == "route" else self.rule
-        wanted = parse(words[3:])
-        return any(parse(row.split()) == wanted for row in rows) != (action == "del")
+        if listing not in self.sets:  # once: a node has thousands of routes
+            self.sets[listing] = {_key(self._parsed(words[1], row.split())) for row in self.rows[listing]}
+        wanted = words[3:] if words[1] != "address" else ["0:", words[words.index("dev") + 1], "", words[3]]
+        return (_key(self._parsed(words[1], wanted)) in self.sets[listing]) != (words[2] == "del")
+
+    def _parsed(self, kind: str, words: "List[str]") -> "Row":
+        """A row of a listing, or the words of a command in the same order."""
+        if kind == "address":
+            return {"dev": words[1], "address": words[3]}
+        if kind == "neigh":
+            words = words[1:] if words[0] == "proxy" else words
+            return {"address": words[0], "dev": words[2]}
+        return self.route(words) if kind == "route" else self.rule(words)
 
     def route(self, words: "List[str]") -> "Row":
         """A route as `ip route add` or its listing has it: what it is for, and by which way."""
@@ -128,6 +136,10 @@ class Present:
         for key in SELECTORS:
             found[key] = values.get(key, "")
         return found
+
+
+def _key(row: "Row") -> "Tuple[Tuple[str, str], ...]":
+    return tuple(sorted(row.items()))
 
 
 def _is_rule(row: str) -> bool:

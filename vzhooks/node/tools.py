@@ -12,6 +12,7 @@ class Tools:
     def __init__(self, timeout: float) -> None:
         self.timeout = timeout
         self.answers: Dict[Tuple[str, ...], Optional[str]] = {}
+        self.elements: Dict[Tuple[str, ...], Set[str]] = {}
 
     def holds(self, command: str) -> "Optional[bool]":
         """Whether all is as a command of one of these tools would make it; None where that cannot be told."""
@@ -73,8 +74,7 @@ class Tools:
         """An element of a set; or a transaction: its last rule's comment, or its last chain's name, stands for all."""
         if command.startswith("nft add element "):
             place, _, element = command[len("nft add element "):].partition(" { ")
-            answer = self._ask("nft", "list", "map" if " : " in element else "set", *place.split())
-            return answer is not None and element.rpartition(" }")[0] in _elements(answer)
+            return element.rpartition(" }")[0] in self._elements("map" if " : " in element else "set", *place.split())
         words, last = command.split(), command.rpartition("; ")[2].split()
         if words[1:3] == ["add", "table"] and last[:2] == ["add", "chain"]:
             chains = self._chains()
@@ -85,8 +85,18 @@ class Tools:
             return None
         return mark + comment in (self._ask("nft", "list", "chain", *rest.split()[:3]) or "")
 
+    def _elements(self, *place: str) -> "Set[str]":
+        if place not in self.elements:
+            self.elements[place] = set(elements(self._ask("nft", "list", *place) or ""))
+        return self.elements[place]
+
     def _bridge(self, words: "List[str]") -> "Optional[bool]":
-        """`bridge fdb append MAC dev DEV dst PEER`: among what the device sends to for that MAC."""
+        """`bridge fdb append MAC dev DEV dst PEER`: among what the device sends to for that MAC; `bridge vlan add|del
+        vid VLAN dev DEV`: among the device's VLANs.
+        """
+        if words[:2] == ["bridge", "vlan"]:
+            held = vlans(self._ask("bridge", "vlan", "show") or "").get(words[6], ())
+            return (words[4] in held) == (words[2] == "add")
         if words[:3] != ["bridge", "fdb", "append"]:
             return None
         rows = (self._ask("bridge", "fdb", "show", "dev", words[words.index("dev") + 1]) or "").splitlines()
@@ -132,7 +142,20 @@ class Tools:
         return None
 
 
-def _elements(listing: str) -> "List[str]":
+def vlans(listing: str) -> "Dict[str, List[str]]":
+    """{port: its VLANs} of `bridge vlan show`: a port's further VLANs stand in rows that begin with a space."""
+    found: Dict[str, List[str]] = {}
+    port = ""
+    for row in listing.splitlines()[1:]:
+        words = row.split()
+        if words and not row[0].isspace():
+            port = words.pop(0)
+        if words:
+            found.setdefault(port, []).append(words[0])
+    return found
+
+
+def elements(listing: str) -> "List[str]":
     """Of a set or map, as nft lists it: several rows of several each."""
     inner = listing.partition("elements = {")[2].partition("}")[0]
     return [" ".join(one.split()) for one in inner.split(",")]

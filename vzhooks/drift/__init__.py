@@ -1,0 +1,1 @@
+"""The kernel against what was set up: check, reconcile, gc."""
