@@ -6,6 +6,7 @@ from typing import Callable, List, Sequence, Tuple
 import click
 
 from vzhooks import journal
+from vzhooks.arguments import Veid
 from vzhooks.drift import check as checking
 from vzhooks.drift import last, running
 from vzhooks.drift.check import NODE, Result
@@ -14,7 +15,6 @@ from vzhooks.drift.reconcile import Reconciler, repairable
 from vzhooks.errors import Expected
 from vzhooks.node import planner
 from vzhooks.terminal import say, show
-from vzhooks.words import Veid
 
 FAILED, WRONG = 1, 2  # exit codes; 0: as planned
 MANY = 20  # containers, from which on a progress bar is shown in place of commands
