@@ -10,11 +10,11 @@ import click
 from vzhooks import __version__, actions, lint, paths, plan, planner, process, warming
 from vzhooks.arguments import Device, Veid
 from vzhooks.call import Call
+from vzhooks.doctor.cli import doctor
 from vzhooks.drift.cli import check, gc, reconcile
 from vzhooks.errors import ConfigError, Expected
 from vzhooks.install.cli import adopt, install, uninstall
 from vzhooks.node.cli import node
-from vzhooks.node.doctor import doctor
 from vzhooks.routing.cli import announce
 from vzhooks.terminal import say, show
 

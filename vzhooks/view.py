@@ -9,6 +9,8 @@ from vzhooks.routes import Route
 from vzhooks.values import Address
 
 DEFAULT_MTU = 1500  # of a new veth (drivers/net/veth.c, ether_setup)
+# Two commands: while STP runs, the kernel takes no delay below 2 s, and in one it sets the delay first.
+AT_ONCE = "ip link set {0} type bridge stp_state 0; ip link set {0} type bridge forward_delay 0"
 
 
 class Sysctl(NamedTuple):
@@ -162,7 +164,7 @@ def _bridge_doubts(veth: Veth, tool: str, facts: Facts, bridge_mtu: int) -> List
     delay = facts.get("delays", bridge)
     if delay:
         found.append(Mistake(where, "bridge %s would not forward for the first %s s of a container" % (bridge, delay),
-                             "'ip link set %s type bridge stp_state 0 forward_delay 0' is wanted" % bridge))
+                             "'%s' is wanted" % AT_ONCE.format(bridge)))
     if tool != "ovs" and facts.get("pinned", bridge) == "no":
         found.append(Mistake(where, "bridge %s has no MAC of its own; it takes the lowest one of its ports, so that "
                              "the node can drop off the network" % bridge,

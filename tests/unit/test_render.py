@@ -202,7 +202,7 @@ def test_a_veth_without_a_bridge_takes_a_large_mtu_on_both_ends(node):
 def test_a_bridge_that_delays_is_said(node):
     _, said = node(ONE + "BRIDGEDEV=br0\n", dict(BR0, **{"delays br0": "30"}))
     assert said == ["101.conf:2: bridge br0 would not forward for the first 30 s of a container; 'ip link set br0 type bridge "
-                    "stp_state 0 forward_delay 0' is wanted"]
+                    "stp_state 0; ip link set br0 type bridge forward_delay 0' is wanted"]
 
 
 UP = "# 101.conf:1\nhost  ip link set dev veth101.0 up\n-undo ip link set dev veth101.0 down\n"
