@@ -67,7 +67,7 @@ def test_of_two_veths_in_one_bridge_the_first_leads_to_the_node(node):
     text, _ = node('NETIF="%s;ifname=eth1,host_ifname=veth101.1"\nBRIDGEDEV=br0\nVETH_IP_ADDRESS=10.0.0.5/24\n'
                    'VETH_IP_ADDRESS_eth1="10.0.0.6/24 2001:db8::6/64"\n' % ETH0, dict(BR0, **{"ipv6 br0": "2001:db8::2"}))
     assert [row for row in text.split("\n") if "route replace" in row] == [
-        "ct    ip route replace 10.0.0.2 dev eth0", "ct    ip -6 route replace 2001:db8::2 dev eth1"]
+        "ct    ip route replace 10.0.0.2 dev eth0", "ct    ip route replace 2001:db8::2 dev eth1"]
 
 
 def test_two_veths_each_with_its_own_bridge_and_ipv6_without_dad(node):
