@@ -25,37 +25,34 @@ fi
 rm -rf "$dest$share/vzhooks"
 mv "$new/vzhooks" "$dest$share/vzhooks"
 
-# The four programs, all from hook.in. -S (no site directories) makes a hook start faster.
-program() {    # program DIRECTORY NAME MODULE FUNCTION FLAGS SHARE
+# The four programs, all from hook.in.
+program() {    # program DIRECTORY NAME MODULE FUNCTION SHARE
     mkdir -p "$dest$1"
     sed -e "s|@PYTHON@|$python|" -e "s|@NAME@|$2|" -e "s|@MODULE@|$3|" -e "s|@FUNCTION@|$4|" \
-        -e "s|@FLAGS@|$5|" -e "s|@SHARE@|$6|" tools/hook.in >"$dest$1/$2.new"
+        -e "s|@SHARE@|$5|" tools/hook.in >"$dest$1/$2.new"
     chmod 0755 "$dest$1/$2.new"
     mv -f "$dest$1/$2.new" "$dest$1/$2"
 }
 for verb in external mount umount; do
-    program /usr/libexec/vzhooks vzhook-$verb hooks $verb -IS ../../share/vzhooks
+    program /usr/libexec/vzhooks vzhook-$verb hooks $verb ../../share/vzhooks
 done
-program /usr/sbin vzhook cli main -I ../share/vzhooks
+program /usr/sbin vzhook command main ../share/vzhooks
 
-# etc/vz is the administrator's: a file that is there and differs stays, ours goes beside it.
+# etc/vz is the administrator's: a file that is there and differs stays, ours goes beside it.  What makes vzctl call us is
+# 'vzhook install'.
 conf() {    # conf FILE
-    mode=0644 target=$dest/$1
-    case $1 in */vps.*) mode=0755 ;; esac
+    target=$dest/$1
     mkdir -p "${target%/*}"
     if [ -e "$target" ] || [ -L "$target" ]; then
         if [ "$(cat "$1")" = "$(cat "$target")" ]; then
-            chmod $mode "$target"
             return
         fi
         echo "install: /$1 is another one: kept, ours is $target.vzhooks-new" >&2
         target=$target.vzhooks-new
     fi
-    install -m $mode "$1" "$target"
+    install -m 0644 "$1" "$target"
 }
-for file in etc/vz/* etc/vz/*/*; do
-    if [ -f "$file" ]; then conf "$file"; fi
-done
+conf etc/vz/vzhooks.conf
 
 mkdir -p "$dest/usr/lib/systemd/system"
 install -m 0644 packaging/systemd/*.service packaging/systemd/*.timer "$dest/usr/lib/systemd/system/"

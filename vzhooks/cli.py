@@ -8,14 +8,15 @@ from typing import Dict, List, Optional, Tuple
 import click
 
 from vzhooks import __version__, actions, lint, plan, planner, process, warming
+from vzhooks.arguments import Device, Veid, must_exist
 from vzhooks.call import Call
+from vzhooks.doctor.cli import doctor
 from vzhooks.drift.cli import check, gc, reconcile
 from vzhooks.errors import ConfigError, Expected
+from vzhooks.install.cli import adopt, install, uninstall
 from vzhooks.node.cli import node
-from vzhooks.node.doctor import doctor
 from vzhooks.routing.cli import announce
 from vzhooks.terminal import say, show
-from vzhooks.words import Device, Veid, must_exist
 
 FAILED, WRONG = 1, 2  # exit codes; 0: done
 
@@ -128,6 +129,9 @@ vzhook.add_command(doctor)
 vzhook.add_command(check)
 vzhook.add_command(reconcile)
 vzhook.add_command(gc)
+vzhook.add_command(install)
+vzhook.add_command(adopt)
+vzhook.add_command(uninstall)
 
 
 def main(arguments: Optional[List[str]] = None) -> None:

@@ -38,7 +38,7 @@ def _settle(words: List[str], veid: str, device: str, timeout: float) -> Optiona
             _release(holder[0], holder[1], prefix, locked=holder[0] == veid)
         if route.device == wanted["dev"]:
             return ""
-    elif not _from_script(route, wanted["dev"]):
+    elif not from_script(route, wanted["dev"]):
         raise Conflict("CT %s: the node has a route of somebody else for %s: '%s'; remove it, or the address from the "
                        "container" % (veid, prefix, route.row))
     replaced = process.run(["ip"] + ["replace" if word == "add" else word for word in words[1:]], timeout=timeout)
@@ -47,7 +47,7 @@ def _settle(words: List[str], veid: str, device: str, timeout: float) -> Optiona
     return "CT %s: took over the route '%s', left by an earlier script or run" % (veid, route.row)
 
 
-def _from_script(route: kernel.Route, device: str) -> bool:
+def from_script(route: kernel.Route, device: str) -> bool:
     """Whether a route is what `ip route add ADDRESS dev DEVICE` of a shell script leaves, no more."""
     words = route.row.split()
     plain = {"scope", "link", "linkdown", "metric", "1024", "pref", "medium"}  # what the kernel adds by itself

@@ -9,6 +9,8 @@ from vzhooks.routes import Route
 from vzhooks.values import Address
 
 DEFAULT_MTU = 1500  # of a new veth (drivers/net/veth.c, ether_setup)
+# Two commands: while STP runs, the kernel takes no delay below 2 s, and in one it sets the delay first.
+AT_ONCE = "ip link set {0} type bridge stp_state 0; ip link set {0} type bridge forward_delay 0"
 
 
 class Sysctl(NamedTuple):
@@ -137,7 +139,8 @@ def _ct0(veth: Veth, facts: Facts) -> Tuple[Address, ...]:
     if veth.ct0 is not None:
         return tuple(address for address in veth.ct0 if address.family in families)
     found = [values.plain_address(facts.get("ipv%d" % family, veth.bridge), veth.bridge_where)
-             for family in sorted(families) if veth.bridge and facts.get("ipv%d" % family, veth.bridge)]
+             for family in sorted(families - set(veth.ct0_elsewhere))
+             if veth.bridge and facts.get("ipv%d" % family, veth.bridge)]
     own = {address.ip for address in veth.all_addresses}
     return tuple(address for address in found if address.ip not in own)
 
@@ -162,7 +165,7 @@ def _bridge_doubts(veth: Veth, tool: str, facts: Facts, bridge_mtu: int) -> List
     delay = facts.get("delays", bridge)
     if delay:
         found.append(Mistake(where, "bridge %s would not forward for the first %s s of a container" % (bridge, delay),
-                             "'ip link set %s type bridge stp_state 0 forward_delay 0' is wanted" % bridge))
+                             "'%s' is wanted" % AT_ONCE.format(bridge)))
     if tool != "ovs" and facts.get("pinned", bridge) == "no":
         found.append(Mistake(where, "bridge %s has no MAC of its own; it takes the lowest one of its ports, so that "
                              "the node can drop off the network" % bridge,

@@ -3,7 +3,7 @@ import os
 import shutil
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Sequence
+from typing import TYPE_CHECKING, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from tests.lab.namespaces import Directory, Namespace
 from tests.lab.process import HERE, Host, environment, run
@@ -24,7 +24,7 @@ class Call(NamedTuple):
     returncode: int
     seconds: float
 
-_installed: Dict[str, Directory] = {}
+_installed: Dict[Tuple[str, bool], Directory] = {}
 
 
 class Node(Host):
@@ -70,13 +70,19 @@ class Node(Host):
     def command(self, argv: Sequence[str]) -> List[str]:
         return self.ns.command(argv)
 
-    def install(self, python: Optional[str] = None) -> None:
-        """Lay the product's files into `root`, as the packages do, with `python` (or the test's) in the first lines."""
+    def install(self, python: Optional[str] = None, active: bool = True) -> None:
+        """Lay the product's files into `root`, as the packages do, with `python` (or the test's) in the first lines.
+
+        `active`: and have vzctl call them, as `vzhook install` does.
+        """
         python = python or sys.executable
-        if python not in _installed:
-            _installed[python] = tree = Directory()
+        if (python, active) not in _installed:
+            _installed[python, active] = tree = Directory()
             run(['make', '-s', '-C', REPOSITORY, 'install', 'DESTDIR=' + tree.path, 'PYTHON=' + python])
-        run(['cp', '-a', _installed[python].path + '/.', self.root])
+            if active:
+                os.mkdir(tree.path + '/etc/vz/conf')
+                run([tree.path + '/usr/sbin/vzhook', 'install'], env=dict(environment(), VZHOOKS_ROOT=tree.path))
+        run(['cp', '-a', _installed[python, active].path + '/.', self.root])
 
     # Files
 

@@ -158,6 +158,7 @@ def test_the_daemon_is_restarted_killed_and_missing(net: Net) -> None:
     net.frr.stop()
     said = net.hn.vzhook('announce', 'check', check=False)
     assert said.returncode == 1 and 'failed to connect to any daemons' in said.stderr
+    assert 'WRONG  the routing daemon answers: ' in net.hn.vzhook('doctor', 'announce', check=False).stdout
     for number in (2, 4):  # while it is down they go, and another one comes
         net.hn.vzctl('stop', 100 + number)
     net.hn.conf(105, 'IP_ADDRESS="192.0.2.4"\nANNOUNCE=no\n')
@@ -176,8 +177,11 @@ def test_the_daemon_is_restarted_killed_and_missing(net: Net) -> None:
     net.frr.vtysh('-c', 'configure terminal', '-c', 'no ip prefix-list vzhooks-anycast permit 192.0.2.3/32',
                   '-c', 'ip prefix-list vzhooks-no permit 192.0.2.1/32')
     eventually(lambda: troubles(net.hn)[:2], [('192.0.2.1', 'missing'), ('192.0.2.3', 'wrong')], 10)
+    found = net.hn.vzhook('doctor', 'announce', check=False)
+    assert found.returncode == 1 and 'WRONG  the daemon has our configuration and entries: ' in found.stdout
     assert net.hn.vzhook('announce', 'reconcile').stdout.splitlines()[-1] == 'entries added: 1, removed: 1'
     eventually(lambda: troubles(net.hn), [], 10)
+    assert net.hn.vzhook('doctor', 'announce').stdout.endswith('\nok     each address is announced as it should be\n')
     # A route that is nobody's container's.
     net.hn.batch(['route add 192.0.2.77 dev br0'])
     eventually(lambda: troubles(net.hn), [('192.0.2.77', 'foreign')])

@@ -242,6 +242,8 @@ def test_rp_filter(uplinks: Uplinks, hn: Node, value: int, reached: int) -> None
     assert uplinks.internet.ping(PUBLIC) == reached
     assert uplinks.internet.ping(INNER) == 1
     assert ('rp_filter is 1 on vmbr1' in hn.vzhook('lint').stdout) == (value == 1)
+    found = hn.vzhook('doctor', 'floating', check=False)
+    assert found.returncode == (value == 1) and ("WRONG  no uplink drops" in found.stdout) == (value == 1)
 
 
 def test_a_foreign_flush_in_between(uplinks: Uplinks, hn: Node) -> None:

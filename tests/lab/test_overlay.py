@@ -166,6 +166,8 @@ def test_the_doctor_finds_a_closed_port(net: Overlay) -> None:
     assert said.returncode == 1
     assert '10.1.2.4 through the overlay: nobody there listens on UDP port 4789' in said.stdout
     assert '10.1.3.5 through' not in said.stdout
+    walked = net.hosts[0].vzhook('doctor', check=False).stdout.splitlines()
+    assert walked[-3].startswith('WRONG  overlay br1: full packets reach peer 10.1.2.4: ')
     net.hosts[1].vzhook('node', 'up')
     assert net.cts[0].ping('192.168.223.102', 3) == 3
 

@@ -62,6 +62,14 @@ undo  ip route del default via 85.86.87.193 dev eth0
 """
 
 
+def test_of_two_veths_in_one_bridge_the_first_leads_to_the_node(node):
+    """The second one's route would replace the first one's."""
+    text, _ = node('NETIF="%s;ifname=eth1,host_ifname=veth101.1"\nBRIDGEDEV=br0\nVETH_IP_ADDRESS=10.0.0.5/24\n'
+                   'VETH_IP_ADDRESS_eth1="10.0.0.6/24 2001:db8::6/64"\n' % ETH0, dict(BR0, **{"ipv6 br0": "2001:db8::2"}))
+    assert [row for row in text.split("\n") if "route replace" in row] == [
+        "ct    ip route replace 10.0.0.2 dev eth0", "ct    ip route replace 2001:db8::2 dev eth1"]
+
+
 def test_two_veths_each_with_its_own_bridge_and_ipv6_without_dad(node):
     text, said = node('NETIF="%s;ifname=eth1,host_ifname=veth101.1"\nVETH_IP_ADDRESS_eth0=10.0.0.5/24\nBRIDGEDEV_eth0=br0\n'
                       'VETH_IP_ADDRESS_eth1=2001:db8::5/64\nBRIDGEDEV_eth1=br1\nVE_DEFAULT_GATEWAY_eth1=fe80::1\n' % ETH0,
@@ -202,7 +210,7 @@ def test_a_veth_without_a_bridge_takes_a_large_mtu_on_both_ends(node):
 def test_a_bridge_that_delays_is_said(node):
     _, said = node(ONE + "BRIDGEDEV=br0\n", dict(BR0, **{"delays br0": "30"}))
     assert said == ["101.conf:2: bridge br0 would not forward for the first 30 s of a container; 'ip link set br0 type bridge "
-                    "stp_state 0 forward_delay 0' is wanted"]
+                    "stp_state 0; ip link set br0 type bridge forward_delay 0' is wanted"]
 
 
 UP = "# 101.conf:1\nhost  ip link set dev veth101.0 up\n-undo ip link set dev veth101.0 down\n"

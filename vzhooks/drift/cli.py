@@ -6,6 +6,7 @@ from typing import Callable, List, Sequence, Tuple
 import click
 
 from vzhooks import journal
+from vzhooks.arguments import Veid, must_exist
 from vzhooks.drift import check as checking
 from vzhooks.drift import last, running
 from vzhooks.drift.check import NODE, Result
@@ -14,7 +15,6 @@ from vzhooks.drift.reconcile import Reconciler, repairable
 from vzhooks.errors import Expected
 from vzhooks.node import planner
 from vzhooks.terminal import say, show
-from vzhooks.words import Veid, must_exist
 
 FAILED, WRONG = 1, 2  # exit codes; 0: as planned
 ROUNDS = 3  # of repairs: what is made anew can have taken something along

@@ -61,9 +61,9 @@ def write(files: Sequence[File], to: str, replace: bool, say: Say) -> None:
         foreign = [path for path in wanted if now[path] is not None and now[path] != wanted[path]
                    and _sum(now[path]) != record.files.get(path, Entry("", "")).new]
         if foreign and not replace:
-            raise Expected("".join(_diff(top, path, now[path], wanted[path]) for path in foreign) + "%s: not made by "
-                           "vzhooks, or edited since; '--replace' is wanted to write what is shown (the old file then "
-                           "lies below %s, and '--undo' puts it back)"
+            raise Expected("".join(difference(top, path, now[path], wanted[path]) for path in foreign) + "%s: not made "
+                           "by vzhooks, or edited since; '--replace' is wanted to write what is shown (the old file "
+                           "then lies below %s, and '--undo' puts it back)"
                            % (", ".join(map(printable, foreign)), top + "/" + SAVED))
         _exchange(top, record, wanted, now, modes, foreign, say)
 
@@ -258,7 +258,8 @@ def _make(top: str, directory: str, mode: int) -> List[str]:
     return made
 
 
-def _diff(top: str, path: str, now: Optional[bytes], wanted: Optional[bytes]) -> str:
+def difference(top: str, path: str, now: Optional[bytes], wanted: Optional[bytes]) -> str:
+    """What would change in a file below TOP, as a unified diff; None: there is no file."""
     texts = [(content or b"").decode("utf-8", "replace").splitlines(True) for content in (now, wanted)]
     rows = difflib.unified_diff(texts[0], texts[1], top + "/" + path, top + "/" + path + " (vzhooks)", n=1)
     return "".join("%s\n" % printable(row.rstrip("\n")).replace("\\t", "\t") for row in rows)

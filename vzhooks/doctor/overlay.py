@@ -5,13 +5,15 @@ from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 import click
 
-from vzhooks import facts, values
+from vzhooks import facts
+from vzhooks.doctor import probe
+from vzhooks.doctor.probe import Station
+from vzhooks.doctor.step import Way, sound
 from vzhooks.errors import ConfigError, Expected
 from vzhooks.mistakes import Mistake
-from vzhooks.node import bridgeview, overlayview, planner, probe
+from vzhooks.node import bridgeview, overlayview, planner
 from vzhooks.node.bridgeview import Live
 from vzhooks.node.overlay import Overlay
-from vzhooks.node.probe import Station
 from vzhooks.nodeconf import NodeConf
 
 TRIED = 2  # stations behind a peer
@@ -31,32 +33,18 @@ class Finding(NamedTuple):
     problems: Tuple[str, ...]
 
 
-@click.group()
-def doctor() -> None:
-    """Look for what is wrong with the network, by trying it."""
+def report(found: NodeConf, wanted: Sequence[str], asked: List[str], as_json: bool) -> None:
+    """Probe the way to each peer of the overlays WANTED, or of all; exit code 1 when something is to be changed.
 
-
-def _address(context: click.Context, option: click.Parameter, given: Tuple[str, ...]) -> List[str]:
-    try:
-        return [values.plain_address(text, "").ip for text in given]
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-
-
-@doctor.command("overlay")
-@click.argument("name", required=False)
-@click.option("--to", "asked", multiple=True, metavar="ADDRESS", callback=_address,
-              help="A station on the overlay to probe, instead of those that answer by IPv6.")
-@click.option("--json", "as_json", is_flag=True, help="The findings as JSON.")
-def overlay_(name: str, asked: List[str], as_json: bool) -> None:
-    """Probe the way to each peer of the overlays (or of one): exit code 1 when something is to be changed."""
-    found = planner.conf()
+    ASKED: addresses of stations on them.  Raise ConfigError, Expected.
+    """
     mistakes = found.mistakes + found.node_mistakes
     if mistakes:
         raise ConfigError([str(mistake) for mistake in planner.in_order(mistakes)])
-    overlays = [overlay for overlay in found.overlays if name in (None, overlay.name)]
-    if not overlays:
-        raise Expected("no [overlay %s] in vzhooks.conf" % (name or "NAME"))
+    overlays = [overlay for overlay in found.overlays if overlay.name in wanted or not wanted]
+    absent = [name for name in wanted if name not in [overlay.name for overlay in overlays]]
+    if absent or not overlays:
+        raise Expected("no [overlay %s] in vzhooks.conf" % (absent + ["NAME"])[0])
     probe.refuse_other_pings()
     state = bridgeview.live()
     findings = [finding for overlay in overlays for finding in examine(overlay, found, state, asked)]
@@ -67,6 +55,17 @@ def overlay_(name: str, asked: List[str], as_json: bool) -> None:
             click.echo(row)
     if any(finding.problems for finding in findings):
         sys.exit(1)
+
+
+def way(found: NodeConf) -> Way:
+    """A step for each peer of each overlay."""
+    if found.overlays:
+        probe.refuse_other_pings()
+    state = bridgeview.live()
+    for overlay in found.overlays:
+        for finding in examine(overlay, found, state, []):
+            yield sound("overlay %s: full packets reach peer %s" % (overlay.name, finding.peer), finding.problems,
+                        "vzhook doctor overlay " + overlay.name, "vzhooks.conf, as it says, then 'vzhook node up'")
 
 
 def examine(overlay: Overlay, found: NodeConf, state: Live, asked: List[str]) -> List[Finding]:

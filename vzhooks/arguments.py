@@ -1,4 +1,4 @@
-"""Words of the command line that are checked: containers and interfaces."""
+"""Words of the command line that are checked before anything is done: a wrong one is usage (exit code 2)."""
 import os
 from typing import Optional
 

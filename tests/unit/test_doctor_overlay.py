@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vzhooks import nodeconf, process
+from vzhooks.doctor import overlay as doctor
+from vzhooks.doctor import probe
+from vzhooks.doctor.overlay import Finding
 from vzhooks.errors import Expected
-from vzhooks.node import doctor, probe
-from vzhooks.node.doctor import Finding
 
 OVERLAY = nodeconf.read("F", "[overlay br1]\nvni = 42\npeers = 10.1.1.3 10.1.2.4\nmtu = 1450\n").overlays[0]
 

@@ -1,0 +1,10 @@
+"""The program `vzhook` as installed: finds the libraries first, as the hooks do when they need them."""
+from vzhooks import libraries
+
+
+def main() -> None:
+    """Run the command line; exit codes as in cli.main."""
+    libraries.find()
+    from vzhooks import cli
+
+    cli.main()

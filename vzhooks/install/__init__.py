@@ -1,0 +1,1 @@
+"""`vzhook install`, `uninstall`, `adopt`: how a node that runs already gets vzhooks, and loses it again."""
