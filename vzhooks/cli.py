@@ -6,35 +6,17 @@ from typing import List, Optional, Tuple
 
 import click
 
-from vzhooks import __version__, actions, lint, log, names, paths, plan, planner, process, warming
+from vzhooks import __version__, actions, lint, paths, plan, planner, process, warming
 from vzhooks.call import Call
 from vzhooks.errors import ConfigError, Expected
 from vzhooks.node.cli import node
 from vzhooks.node.doctor import doctor
+from vzhooks.report.cli import map_, status_
 from vzhooks.routing.cli import announce
 from vzhooks.terminal import say, show
+from vzhooks.words import Device, Veid
 
 FAILED, WRONG = 1, 2  # exit codes; 0: done
-
-
-class Veid(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
-    name = "VEID"
-
-    def convert(self, value: str, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> str:
-        try:
-            return names.veid(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-class Device(click.ParamType):  # type: ignore[type-arg]
-    name = "DEV"
-
-    def convert(self, value: str, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> str:
-        try:
-            return names.interface(value)
-        except ValueError as error:
-            self.fail("'%s': %s" % (log.printable(value), error), param, ctx)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -144,6 +126,8 @@ def show_plan(veid: str, device: Optional[str]) -> None:
 vzhook.add_command(node)
 vzhook.add_command(announce)
 vzhook.add_command(doctor)
+vzhook.add_command(status_)
+vzhook.add_command(map_)
 
 
 def main(arguments: Optional[List[str]] = None) -> None:
