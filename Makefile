@@ -1,6 +1,6 @@
 # What a developer does in a day. PYTHON=… chooses the interpreter: python3 from PATH, for install /usr/bin/python3.
 .DEFAULT_GOAL := help
-.PHONY: help test demo lint bench install clean
+.PHONY: help test demo lint bench pictures install clean
 SETUP = PYTHON="$(PYTHON)" sh tools/setup.sh
 VENV = .venv/bin/python
 
@@ -24,6 +24,10 @@ lint:  ## ruff, mypy --strict and vermin (nothing newer than Python 3.6 in the p
 bench:  ## what a start and a stop cost against a shell script and CNI, to docs/benchmark.md: ARGS="--quick" for a look
 	@$(SETUP) test
 	@PATH="$$PATH:/usr/sbin:/sbin" $(VENV) -m tests.bench $(ARGS)
+
+pictures:  ## draw docs/map*.svg anew, by graphviz
+	@$(SETUP) test
+	$(VENV) -m tests.unit.reports
 
 install:  ## lay the files as the packages do: DESTDIR=DIR PYTHON=/usr/bin/python3
 	@sh tools/install.sh "$(DESTDIR)" "$(or $(PYTHON),/usr/bin/python3)"

@@ -1,6 +1,7 @@
 """A topology as graphviz' dot draws it.  All text is escaped: names are their containers' owners'."""
 import html
 import math
+import textwrap
 from typing import Dict, List, NamedTuple, Sequence, Tuple
 
 from vzhooks.report.containers import RUNNING, STOPPED, UNMANAGED
@@ -13,13 +14,16 @@ PALE_RED = "#ffd9d9"
 FILL = {"bridge": "#dbe8f8", "routing": "#e6e6f7", "table": "#fff3cc", "peer": "#dff0dc", "out": "#eeeeee",
         "container": "#ffffff"}
 COLOURS = {RUNNING: "#000000", STOPPED: GREY, UNMANAGED: "#a05a00"}
+TROUBLES = 8  # rows of the node's drift; the others are counted
+BROAD = 32  # characters
 SHOWN = 4  # addresses of a container; the others are counted
 HEAD = """graph vzhooks {
 graph [rankdir=LR, ordering=out, fontname="Helvetica", fontsize=14, labelloc=t, nodesep=0.15, ranksep=0.5, pad=0.2]
 node [shape=plain, fontname="Helvetica", fontsize=11]
 edge [color="#606060", fontname="Helvetica", fontsize=9, fontcolor="#606060"]
 """
-LEGEND = (("drift or left over", RED), ("stopped", GREY), ("runs without vzhooks", COLOURS[UNMANAGED]), ("floating address", BLUE))
+LEGEND = (("drift or left over", RED), ("stopped", GREY), ("runs without vzhooks", COLOURS[UNMANAGED]),
+          ("floating address", BLUE))
 OUTSIDE = ("gateway", "peer")  # of the node
 
 
@@ -43,6 +47,11 @@ def text_of(line: Text) -> str:
     said = html.escape(line.text)
     said = "<B>%s</B>" % said if line.bold else said
     return '<FONT COLOR="%s">%s</FONT>' % (line.colour, said) if line.colour else said
+
+
+def in_red(trouble: str) -> List[Text]:
+    """What is wrong, as the last lines of a box; no box becomes much broader by it."""
+    return [Text(row, RED) for row in textwrap.wrap(trouble, BROAD)]
 
 
 def box(lines: Sequence[Text], fill: str, trouble: bool) -> str:
@@ -79,16 +88,16 @@ class _Drawing:
         for source, target in seen.ways:
             if (source, target) not in by_table:
                 self.edge(self.place(target), self.place(source), "main table")
-        if seen.troubles:
-            lines = [Text("drift of the node", RED, True)] + [Text(row, RED) for row in seen.troubles[:8]]
-            lines += [Text("+%d" % (len(seen.troubles) - 8), RED)] * (len(seen.troubles) > 8)
-            self.node("drift", "", box(lines, "", True))
         legend = " ".join(text_of(Text(said, colour)) for said, colour in LEGEND)
-        title = '%s<BR/><FONT POINT-SIZE="10">%s</FONT>' % (text_of(Text("%s: %s" % (seen.node, seen.title), "", True)),
-                                                            legend)
+        rows = ["drift of the node: " + row for row in seen.troubles[:TROUBLES]]
+        rows += ["+%d" % (len(seen.troubles) - TROUBLES)] * (len(seen.troubles) > TROUBLES)
+        title = text_of(Text("%s: %s" % (seen.node, seen.title), "", True))
+        for small in [legend] + [text_of(Text(row, RED)) for row in rows]:
+            title += '<BR/><FONT POINT-SIZE="10">%s</FONT>' % small
         cluster = ["subgraph cluster_node {", 'style="rounded,filled"; color="#a0a0a0"; fillcolor="#fafafa"; margin=12']
+        # With ordering=out the first edge of a node is the lowest one in a drawing from left to right.
         return HEAD + "\n".join(["label=<%s>" % title] + cluster + self.inside + ["label=\"\"", "}"] + self.outside
-                                + self.edges) + "\n}\n"
+                                + self.edges[::-1]) + "\n}\n"
 
     def node(self, kind: str, name: str, label: str) -> str:
         """Draw something once, and return its name in the drawing."""
@@ -112,7 +121,7 @@ class _Drawing:
 
     def group(self, group: Group) -> None:
         lines = [Text(group.name, "", True)] + [Text(row) for row in group.about]
-        lines += [Text(group.trouble, RED)] * bool(group.trouble)
+        lines += in_red(group.trouble)
         drawn = self.node("group", group.name, box(lines, FILL["bridge" if group.ports or group.members or group.about
                                                                else "out"], bool(group.trouble)))
         inner = drawn
@@ -139,14 +148,14 @@ class _Drawing:
 
     def device(self, device: Device) -> None:
         lines = [Text(device.name, "", True)] + [Text(row) for row in device.about]
-        lines += [Text(device.trouble, RED)] * bool(device.trouble)
+        lines += in_red(device.trouble)
         drawn = self.node("device", device.name, box(lines, FILL["out"], bool(device.trouble)))
         for gateway in device.gateways:
             self.edge(self.gateway(gateway), drawn)
 
     def table(self, table: Table) -> None:
         lines = [Text(table.title, "", True)] + [Text(row) for row in table.about]
-        lines += [Text(table.trouble, RED)] * bool(table.trouble)
+        lines += in_red(table.trouble)
         drawn = self.node("table", table.title, box(lines, FILL["table"], bool(table.trouble)))
         self.edge(self.place(table.dev), drawn, back=bool(table.sources))
         for source in table.sources:
@@ -163,7 +172,7 @@ class _Drawing:
                 lines += [Text(row, colour) for row in cut(one.addresses)]
                 lines += [Text("%s \u21c4 %s" % pair, BLUE) for pair in one.floating]
                 lines += [Text("announced: " + one.announced, GREY)] * bool(one.announced)
-            lines += [Text(member.trouble, RED)] * bool(member.trouble)
+            lines += in_red(member.trouble)
             drawn = self.node("container", member.veid, box(lines, FILL["container"], bool(member.trouble)))
             self.edge(self.place(group.name), drawn, member.device if member.device != group.name else "")
 
@@ -174,7 +183,7 @@ class _Drawing:
         height = -(-len(members) // columns)
         rows = []
         for number in range(height):
-            cells = []
+            cells: List[str] = []
             for member in members[number::height]:
                 cells += (["<VR/>"] if cells else []) + _cells(member)
             cells += ["<VR/>", "<TD></TD>", "<TD></TD>"] * (columns - len(members[number::height]))

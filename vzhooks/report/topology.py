@@ -81,7 +81,8 @@ def topology(report: Report) -> Topology:
     leads_out = [one.dev for one in node.ways] + [one.dev for one in node.uplinks] + [one.dev for one in tables]
     devices = tuple(_device(name, report, troubles) for name in dict.fromkeys(leads_out) if name not in names)
     ways = tuple((group, way.dev) for group in routing for way in dict.fromkeys(node.ways))
-    return Topology(printable(node.name), _title(report), tuple(groups), tables, devices, tuple(dict.fromkeys(ways)), troubles)
+    return Topology(printable(node.name), _title(report), tuple(groups), tables, devices, tuple(dict.fromkeys(ways)),
+                    troubles)
 
 
 def _title(report: Report) -> str:
@@ -119,8 +120,8 @@ def _device(name: str, report: Report, troubles: Sequence[str]) -> Device:
 def _table(one: Network, routing: Sequence[str], troubles: Sequence[str]) -> Table:
     sources = tuple(name for name in routing if name in one.ingress or name == ROUTED)
     about = one.cidr + tuple("default via " + gateway for gateway in one.gateway)
-    return Table("table %d %s" % (one.table, one.name), about, _drifts("table %d" % one.table, troubles), sources,
-                 one.dev)
+    trouble = _drifts("table %d" % one.table, troubles) or _drifts("lookup %d" % one.table, troubles)
+    return Table("table %d %s" % (one.table, one.name), about, trouble, sources, one.dev)
 
 
 def _drifts(name: str, troubles: Sequence[str]) -> str:
