@@ -44,7 +44,7 @@ def text_of(line: Text) -> str:
     """A line as HTML-like label text."""
     if not line.text:
         return ""  # graphviz takes no empty element
-    said = html.escape(line.text)
+    said = html.escape(line.text).replace("\\", "\\\\")  # \N and \G mean something, here as everywhere
     said = "<B>%s</B>" % said if line.bold else said
     return '<FONT COLOR="%s">%s</FONT>' % (line.colour, said) if line.colour else said
 
