@@ -10,7 +10,7 @@ from vzhooks.report.node import Bridge, Network, Node, Overlay, Peer, Uplink, Wa
 from vzhooks.report.node import Public as Home
 
 DOCS = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), "docs")
-STARTED = Start(11000, 0.0452, "ok")
+STARTED = Start(11000, 0.0452, "done")
 OK = Drift([], 130.0)
 LOST = Drift(["missing: host ip route add 85.86.87.196 dev br0 proto 118"], 130.0)
 

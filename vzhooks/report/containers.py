@@ -134,7 +134,7 @@ def _journalled(veid: str, boot: str) -> List[str]:
 def _state(veid: str, devices: Sequence[str], ports: Sequence[Port], listed: bool) -> str:
     """design.md, Ownership: a journal of this boot, and the host interface or the network namespace."""
     inside = netns.is_there(veid)
-    there = inside or any(port.device and facts.ifindex(port.device) for port in ports if port.bridge != VENET)
+    there = inside or any(port.device and facts.kind(port.device) for port in ports if port.bridge != VENET)
     if devices:
         return RUNNING if there or listed or kernel.older_than(3, 0) else LEFT_OVER
     return UNMANAGED if there or listed else STOPPED

@@ -6,6 +6,7 @@ from typing import Any, Dict, List, NamedTuple, Optional
 from vzhooks import names, paths, process, store
 
 NODE = "node"  # in place of a VEID, of the node's own drift
+FAILED = "failed"  # the outcome of a start
 PATIENCE = 5.0  # seconds for vzlist, which waits for locks of others
 
 
@@ -17,7 +18,7 @@ class Drift(NamedTuple):
 
 
 class Start(NamedTuple):
-    """The last start: how many seconds ago, how long it took, how it ended."""
+    """The last start: how many seconds ago, how long it took, how it ended: done, FAILED, elsewhere (by else_script)."""
 
     age: float
     seconds: float

@@ -113,7 +113,7 @@ def gather(found: NodeConf, containers: Sequence[Container], ask: bool) -> Node:
 
 def state_of(name: str) -> str:
     """up | down | missing."""
-    return "missing" if not facts.ifindex(name) else "up" if facts.is_up(name) else "down"
+    return "missing" if not facts.kind(name) else "up" if facts.is_up(name) else "down"
 
 
 def _bridges(found: NodeConf, state: Live, containers: Sequence[Container]) -> Tuple[Bridge, ...]:
