@@ -18,7 +18,7 @@ class Drift(NamedTuple):
 
 
 class Start(NamedTuple):
-    """The last start: how many seconds ago, how long it took, how it ended: done, FAILED, elsewhere (by else_script)."""
+    """The last start: how many seconds ago, how many it took, its outcome: done, FAILED, elsewhere (else_script)."""
 
     age: float
     seconds: float
@@ -50,9 +50,9 @@ def starts() -> Dict[str, Start]:
         from vzhooks import record  # type: ignore[attr-defined, unused-ignore]
     except ImportError:
         return {}
+    found = record.last_starts()
     now = time.time()
-    return {veid: Start(max(0.0, now - at), seconds, outcome)
-            for veid, (at, seconds, outcome) in record.last_starts().items()}
+    return {veid: Start(max(0.0, now - at), seconds, outcome) for veid, (at, seconds, outcome) in found.items()}
 
 
 def listed() -> Optional[List[str]]:
