@@ -28,7 +28,7 @@ def coloured() -> bool:
     return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def unicode() -> bool:
+def beyond_ascii() -> bool:
     """Whether the locale has more than ASCII.  LC_CTYPE=C.UTF-8 is what Python itself makes of LANG=C (PEP 538)."""
     kind = os.environ.get("LC_CTYPE", "")
     said = os.environ.get("LC_ALL") or (kind if kind != "C.UTF-8" else "") or os.environ.get("LANG", "")

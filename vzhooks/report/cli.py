@@ -11,7 +11,7 @@ import click
 from vzhooks.errors import Expected
 from vzhooks.report import gather, output, picture, status, topology, tree
 from vzhooks.report.table import Style
-from vzhooks.terminal import coloured, say, unicode
+from vzhooks.terminal import beyond_ascii, coloured, say
 from vzhooks.words import Veid
 
 KINDS = ("svg", "png", "dot", "txt")
@@ -54,6 +54,8 @@ def status_(as_json: bool, watch: Optional[int], check: bool, bridge: str, netwo
                 _show(report, bool(watch))
             if not watch:
                 return
+            if not sys.stdout.isatty():
+                click.echo()
             time.sleep(watch)
     except KeyboardInterrupt:
         sys.exit(0)
@@ -61,7 +63,7 @@ def status_(as_json: bool, watch: Optional[int], check: bool, bridge: str, netwo
 
 def _show(report: gather.Report, again: bool) -> None:
     size = shutil.get_terminal_size()
-    rows = status.lines(report, Style(size.columns, coloured(), unicode()))
+    rows = status.lines(report, Style(size.columns, coloured(), beyond_ascii()))
     if again and sys.stdout.isatty():
         click.echo(CLEAR, nl=False)
         if len(rows) > size.lines - 1:
@@ -106,7 +108,7 @@ def map_(veid: Optional[str], path: Optional[str], check: bool) -> None:
             raise Expected("CT %s: no conf file, no journal and no row of vzlist" % veid)
     seen = topology.topology(report)
     if path is None:
-        click.echo("\n".join(tree.lines(seen, Style(0, coloured(), unicode()))))
+        click.echo("\n".join(tree.lines(seen, Style(0, coloured(), beyond_ascii()))))
     elif kind == "txt":
         output.save(path, "\n".join(tree.lines(seen, Style(0, False, True))) + "\n")
     elif kind == "dot":

@@ -101,8 +101,8 @@ def summary(report: Report, style: Style) -> List[str]:
     else:
         rows = sum(len(check.rows) for check in drifted)
         own = list(report.drift.rows) if report.drift else []
-        said.append(style.paint("drift: %d in %d containers, %d of the node; checked %s ago" % (
-            rows, len(drifted), len(own), age(max(ages))), RED if rows or own else ""))
+        count = "%d in %d containers, %d of the node" % (rows, len(drifted), len(own)) if rows or own else "none"
+        said.append(style.paint("drift: %s; checked %s ago" % (count, age(max(ages))), RED if rows or own else ""))
         said += [style.paint("  node: %s" % printable(row), RED) for row in own]
     wrong = [one.veid for one in report.containers if one.mistakes]
     if wrong or report.mistakes:

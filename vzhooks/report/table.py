@@ -70,19 +70,20 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], style: Styl
 
 
 def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Cell]], room: int) -> Tuple[List[int], int, List[str]]:
-    """The width of each column, the gap between them, and their heads."""
-    content = [max([len(" ".join(row[index].words or ("-",))) for row in rows] or [1])
-               for index in range(len(columns))]
-    content = [min(width, column.most) for width, column in zip(content, columns)]
-    heads = [column.head for column in columns]
-    for gap in (2, 1):
+    """The width of each column, the gap between them, and their heads.
+
+    When room is short, first heads become short and lists wrap, then gaps become narrow, and only then words are cut.
+    """
+    words = [[len(word) for row in rows for word in row[index].words] + [1] for index in range(len(columns))]
+    content = [min(max([len(" ".join(row[index].words)) for row in rows] + [1]), column.most)
+               for index, column in enumerate(columns)]
+    whole = [max(len(column.short), min(max(lengths), column.most) if column.least else width)
+             for column, lengths, width in zip(columns, words, content)]
+    cut = [max(len(column.short), column.least or width) for column, width in zip(columns, content)]
+    long, short = [column.head for column in columns], [column.short for column in columns]
+    for gap, heads, least in ((2, long, content), (2, short, whole), (1, short, whole), (1, short, cut)):
         widths = [max(width, len(head)) for width, head in zip(content, heads)]
-        if sum(widths) + gap * (len(columns) - 1) <= room:
-            break
-        heads = [column.short for column in columns]
-        widths = [max(width, len(head)) for width, head in zip(content, heads)]
-        _shrink(widths, [max(column.least, len(column.short)) if column.least else width
-                         for column, width in zip(columns, widths)], room - gap * (len(columns) - 1))
+        _shrink(widths, least, room - gap * (len(columns) - 1))
         if sum(widths) + gap * (len(columns) - 1) <= room:
             break
     return widths, gap, heads
