@@ -1,6 +1,8 @@
 """How the command line speaks: what it does on stdout, what is wrong on stderr."""
 import os
+import shutil
 import sys
+from typing import Tuple
 
 import click
 
@@ -33,3 +35,9 @@ def beyond_ascii() -> bool:
     kind = os.environ.get("LC_CTYPE", "")
     said = os.environ.get("LC_ALL") or (kind if kind != "C.UTF-8" else "") or os.environ.get("LANG", "")
     return "utf8" in said.lower().replace("-", "") and "utf" in (sys.stdout.encoding or "").lower()
+
+
+def size() -> Tuple[int, int]:
+    """Columns and lines; a serial console says 0 of both, which Python before 3.8 believes."""
+    found = shutil.get_terminal_size()
+    return found.columns or 80, found.lines or 24

@@ -1,5 +1,6 @@
 """`vzhook status` and `vzhook map` as an operator types them: terminals, pipes, locales, mistakes."""
 import fcntl
+import io
 import json
 import os
 import pty
@@ -10,6 +11,9 @@ import sys
 import time
 
 import pytest
+
+from tests.unit.fakenode import FakeNode
+from vzhooks import cli, terminal
 
 REPO = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
 SETPIPE_SZ = 1031  # linux/fcntl.h
@@ -34,15 +38,23 @@ def started(root, tmp_path):
     yield start
     for process in running:
         process.kill()
-        process.communicate()
+        process.wait()
+        for stream in (process.stdout, process.stderr):
+            if stream:
+                stream.close()
 
 
 @pytest.fixture
-def vzhook(started, root):
+def vzhook(root, tmp_path, monkeypatch, capsys):
+    """vzhook(WORD…): (exit code, stdout, stderr), within this process."""
     def run(*words, **environment):
-        process = started(*words, **environment)
-        output, errors = process.communicate(timeout=30)
-        return process.returncode, output.decode(), errors.decode().replace(root, "")
+        for name, value in dict(LC_ALL="C.UTF-8", **environment).items():
+            monkeypatch.setenv(name, value)
+        code = cli._outcome(list(words))
+        output, errors = capsys.readouterr()
+        return code, output, errors.replace(root, "")
+
+    FakeNode(tmp_path / "node", monkeypatch)
     return run
 
 
@@ -76,13 +88,29 @@ def test_json_has_all_of_it(vzhook, one):
 
 
 @pytest.mark.parametrize("environment, line, name", [
-    ({"LANG": "C"}, "`- ", "M\\xfcller"), ({"LC_ALL": "C", "LANG": "de_DE.UTF-8"}, "`- ", "M\\xfcller"), ({}, "`- ", "M\\xfcller"),
-    ({"LC_ALL": "C.UTF-8"}, "\u2514\u2500 ", "M\u00fcller")])
-def test_lines_and_names_are_as_the_locale_allows(vzhook, one, environment, line, name):
-    code, output, errors = vzhook("map", **environment)
-    assert (code, errors) == (0, "")
+    ({"LANG": "C"}, "`- ", "M\\xfcller"), ({"LC_ALL": "C.UTF-8"}, "\u2514\u2500 ", "M\u00fcller")])
+def test_lines_and_names_are_as_the_locale_allows(started, one, environment, line, name):
+    process = started("map", **environment)
+    output, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, b"")
+    output = output.decode()
     assert any(row.endswith(line + "CT 101 %s <b>  stopped  nosuch101.0  10.0.0.5/24  2001:db8::5/64  10.0.0.6/24" % name)
                for row in output.splitlines())
+
+
+@pytest.mark.parametrize("environment, wanted", [
+    ({}, False), ({"LANG": "C"}, False), ({"LANG": "de_DE.UTF-8"}, True), ({"LANG": "de_DE.utf8", "LC_ALL": "POSIX"}, False),
+    ({"LC_CTYPE": "C.UTF-8"}, False), ({"LC_CTYPE": "C.UTF-8", "LANG": "C.UTF-8"}, True), ({"LC_CTYPE": "en_US.UTF-8"}, True),
+    ({"LC_ALL": "de_DE.ISO-8859-15", "LANG": "de_DE.UTF-8"}, False)])
+def test_locales(monkeypatch, environment, wanted):
+    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="utf-8"))
+    assert terminal.beyond_ascii() is wanted
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(io.BytesIO(), encoding="ascii"))  # as Python 3.6 has it with LANG=C
+    assert terminal.beyond_ascii() is False
 
 
 @pytest.mark.parametrize("words, said", [
@@ -102,12 +130,12 @@ def test_failures(vzhook, one, words, said):
 
 
 def test_a_map_goes_into_a_file(vzhook, one, tmp_path):
-    assert vzhook("map", "101", "-o", str(tmp_path / "map.txt"), LANG="C") == (0, "", "")
+    assert vzhook("map", "101", "-o", str(tmp_path / "map.txt")) == (0, "", "")
     assert "\u2514\u2500 CT 101 M\u00fcller <b>" in (tmp_path / "map.txt").read_text(encoding="utf-8")
-    assert vzhook("map", "-o", str(tmp_path / "map.dot"), LANG="C") == (0, "", "")
+    assert vzhook("map", "-o", str(tmp_path / "map.dot")) == (0, "", "")
     assert "CT 101 M\u00fcller &lt;b&gt;" in (tmp_path / "map.dot").read_text(encoding="utf-8")
     code, _, errors = vzhook("map", "-o", str(tmp_path / "map.svg"))
-    assert code == 1 and "install graphviz; '-o FILE.txt' writes a tree without it" in errors
+    assert code == 1 and "'-o FILE.txt' writes a tree without it" in errors
     assert not list(tmp_path.glob("map.svg*"))
 
 
@@ -116,7 +144,7 @@ def test_a_pipe_that_is_closed_early_ends_it_quietly(started, put):
         put("/etc/vz/conf/%d.conf" % veid, "NETIF='ifname=eth0,host_ifname=nosuch%d'\nBRIDGEDEV=nosuch\n" % veid)
     process = started("status", COLUMNS="200")
     fcntl.fcntl(process.stdout, SETPIPE_SZ, 4096)
-    assert process.stdout.readline().startswith(b"CT ")
+    assert os.read(process.stdout.fileno(), 3) == b"CT "
     process.stdout.close()
     assert process.stderr.read() == b"" and process.wait(timeout=30) == 1
 

@@ -1,7 +1,6 @@
 """`vzhook status` and `vzhook map`."""
 import json
 import os
-import shutil
 import sys
 import time
 from typing import List, Optional
@@ -11,7 +10,7 @@ import click
 from vzhooks.errors import Expected
 from vzhooks.report import gather, output, picture, status, topology, tree
 from vzhooks.report.table import Style
-from vzhooks.terminal import beyond_ascii, coloured, say
+from vzhooks.terminal import beyond_ascii, coloured, say, size
 from vzhooks.words import Veid
 
 KINDS = ("svg", "png", "dot", "txt")
@@ -62,12 +61,12 @@ def status_(as_json: bool, watch: Optional[int], check: bool, bridge: str, netwo
 
 
 def _show(report: gather.Report, again: bool) -> None:
-    size = shutil.get_terminal_size()
-    rows = status.lines(report, Style(size.columns, coloured(), beyond_ascii()))
+    columns, height = size()
+    rows = status.lines(report, Style(columns, coloured(), beyond_ascii()))
     if again and sys.stdout.isatty():
         click.echo(CLEAR, nl=False)
-        if len(rows) > size.lines - 1:
-            rows = rows[:size.lines - 2] + ["(%d lines more)" % (len(rows) - size.lines + 2)]
+        if len(rows) > height - 1:
+            rows = rows[:height - 2] + ["(%d lines more)" % (len(rows) - height + 2)]
     click.echo("\n".join(rows))
 
 
