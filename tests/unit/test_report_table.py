@@ -2,7 +2,7 @@
 import re
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.unit.reports import NODE, SMALL, container, many, port
@@ -25,6 +25,7 @@ def test_every_word_is_there_or_counted(words, width, most):
         word for word, short in zip(words, shown) if not short.endswith("~")]
 
 
+@settings(max_examples=40)
 @given(st.lists(st.tuples(WORDS, WORDS, WORDS), min_size=1, max_size=5), st.integers(20, 200))
 def test_a_table_is_never_broader_than_its_width(rows, width):
     columns = [Column("FIRST", "ONE", 6), Column("SECOND", "TWO", 6), Column("THIRD", "3", 5)]
