@@ -6,7 +6,7 @@ from typing import List, Optional, Tuple
 
 import click
 
-from vzhooks import __version__, actions, lint, paths, plan, planner, process, warming
+from vzhooks import __version__, actions, lint, plan, planner, process, warming
 from vzhooks.call import Call
 from vzhooks.errors import ConfigError, Expected
 from vzhooks.node.cli import node
@@ -14,7 +14,7 @@ from vzhooks.node.doctor import doctor
 from vzhooks.report.cli import map_, status_
 from vzhooks.routing.cli import announce
 from vzhooks.terminal import say, show
-from vzhooks.words import Device, Veid
+from vzhooks.words import Device, Veid, must_exist
 
 FAILED, WRONG = 1, 2  # exit codes; 0: done
 
@@ -105,13 +105,6 @@ def lint_(veids: Tuple[str, ...]) -> None:
     click.echo("mistakes: %d, doubts: %d" % (len(mistakes), len(doubts)), err=True)
     if mistakes:
         sys.exit(WRONG)
-
-
-def must_exist(veid: str) -> None:
-    """A typing error in a VEID must not look like a container without a network."""
-    path = paths.container_conf(veid)
-    if not os.path.lexists(path):
-        raise ConfigError(["%s:1: no such file; the conf of an existing container is wanted" % path])
 
 
 def show_plan(veid: str, device: Optional[str]) -> None:

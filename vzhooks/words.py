@@ -1,9 +1,11 @@
 """Words of the command line that are checked: containers and interfaces."""
+import os
 from typing import Optional
 
 import click
 
-from vzhooks import log, names
+from vzhooks import log, names, paths
+from vzhooks.errors import ConfigError
 
 
 class Veid(click.ParamType):  # type: ignore[type-arg]  # generic from click 8.4 on
@@ -24,3 +26,10 @@ class Device(click.ParamType):  # type: ignore[type-arg]
             return names.interface(value)
         except ValueError as error:
             self.fail("'%s': %s" % (log.printable(value), error), param, ctx)
+
+
+def must_exist(veid: str) -> None:
+    """A typing error in a VEID must not look like a container without a network."""
+    path = paths.container_conf(veid)
+    if not os.path.lexists(path):
+        raise ConfigError(["%s:1: no such file; the conf of an existing container is wanted" % path])

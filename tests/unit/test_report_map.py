@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from tests.unit.reports import DOCS, LOST, NODE, SMALL, container, many, port
 from vzhooks import process
-from vzhooks.report import gather, output, picture, topology, tree
+from vzhooks.report import gather, output, picture, status, topology, tree
+from vzhooks.report.known import Drift
 from vzhooks.report.table import Style
 
 ASCII, UNICODE = Style(0, False, False), Style(0, False, True)
@@ -124,6 +125,13 @@ def test_the_tree():
     lines = tree.lines(seen, UNICODE)
     assert lines[3] == "\u2502  \u251c\u2500 gateway 85.86.87.193" and len(lines) == TREE.count("\n")
     assert "\033[31mDRIFT" in "\n".join(tree.lines(seen, ASCII._replace(coloured=True)))
+
+
+def test_what_has_no_form_in_ascii_is_written_out():
+    odd = topology.topology(SMALL._replace(node=NODE._replace(name="kn\u00f6del"), drift=Drift(["conf:1: \u00e9; x"], 1.0)))
+    assert [row for row in tree.lines(odd, ASCII) if not all(" " <= char <= "~" for char in row)] == []
+    assert tree.lines(odd, UNICODE)[-1].endswith("DRIFT: conf:1: \u00e9; x")
+    assert status.summary(SMALL._replace(drift=Drift(["\u00e9\n"], 1.0)), ASCII)[-1] == "  node: \\xe9\\n"
 
 
 @settings(max_examples=20)

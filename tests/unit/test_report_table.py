@@ -74,7 +74,7 @@ def test_status_at_80_and_at_200_columns():
     assert "\n".join(status.containers(SMALL.containers, PLAIN)[:8]) + "\n" == NARROW
     assert status.lines(SMALL, PLAIN)[-4:] == [
         "announced: ospf by frr, area 0.0.0.0", "containers: 7 (5 running, 1 stopped, 1 unmanaged)",
-        "drift: 1 in 1 containers, 1 of the node; checked 2m ago",
+        "drift: 1 in 1 container, 1 of the node; checked 2m ago",
         "  node: missing: node ip rule add pref 11817 from 192.168.1.0/24 iif venet0 lookup 210"]
 
 

@@ -101,9 +101,10 @@ def summary(report: Report, style: Style) -> List[str]:
     else:
         rows = sum(len(check.rows) for check in drifted)
         own = list(report.drift.rows) if report.drift else []
-        count = "%d in %d containers, %d of the node" % (rows, len(drifted), len(own)) if rows or own else "none"
+        count = "%d in %s, %d of the node" % (rows, counted(len(drifted), "container"), len(own)) if rows or own \
+            else "none"
         said.append(style.paint("drift: %s; checked %s ago" % (count, age(max(ages))), RED if rows or own else ""))
-        said += [style.paint("  node: %s" % printable(row), RED) for row in own]
+        said += [style.paint("  node: %s" % style.plain(printable(row)), RED) for row in own]
     wrong = [one.veid for one in report.containers if one.mistakes]
     if wrong or report.mistakes:
         files = ["CT %s" % veid for veid in wrong[:5]] + ["%d more" % (len(wrong) - 5)] * (len(wrong) > 5)
@@ -123,3 +124,8 @@ def age(seconds: float) -> str:
 def duration(seconds: float) -> str:
     """45ms, 3.2s."""
     return "%.0fms" % (seconds * 1000) if seconds < 1 else "%.1fs" % seconds
+
+
+def counted(count: int, what: str) -> str:
+    """1 container, 2 containers."""
+    return "%d %s%s" % (count, what, "" if count == 1 else "s")

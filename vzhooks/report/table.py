@@ -38,6 +38,10 @@ class Style(NamedTuple):
         """What points from a floating address to the one behind it."""
         return "\u2192" if self.unicode else "->"
 
+    def plain(self, text: str) -> str:
+        """TEXT in what characters there are."""
+        return text if self.unicode else text.encode("ascii", "backslashreplace").decode()
+
     def paint(self, text: str, colour: str) -> str:
         """TEXT in a colour, where that is wanted."""
         return "\033[%sm%s\033[0m" % (colour, text) if self.coloured and colour and text.strip() else text

@@ -5,7 +5,7 @@ from vzhooks.log import printable
 from vzhooks.report.containers import LEFT_OVER, ROUTED, VENET, Container, Port
 from vzhooks.report.gather import Report
 from vzhooks.report.node import Bridge, Network, Overlay, Uplink
-from vzhooks.report.status import age
+from vzhooks.report.status import age, counted
 
 LONGEST = 24  # characters of a container's name: its owner's, so of any length
 
@@ -87,9 +87,9 @@ def topology(report: Report) -> Topology:
 
 def _title(report: Report) -> str:
     checks = [one.drift for one in report.containers if one.drift] + ([report.drift] if report.drift else [])
-    drift = "never checked" if not checks else "%d differences, checked %s ago" % (
-        sum(len(one.rows) for one in checks), age(max(one.age for one in checks)))
-    return "%d containers, %s" % (len(report.containers), drift)
+    drift = "never checked" if not checks else "%s, checked %s ago" % (
+        counted(sum(len(one.rows) for one in checks), "difference"), age(max(one.age for one in checks)))
+    return "%s, %s" % (counted(len(report.containers), "container"), drift)
 
 
 def _bridge(one: Bridge, report: Report, troubles: Sequence[str]) -> Group:

@@ -26,7 +26,7 @@ def lines(seen: Topology, style: Style) -> List[str]:
         branches.append(Branch("%s: %s%s by %s" % (table.title, sources, "  ".join(table.about), table.dev), (),
                                table.trouble))
     branches += [Branch("", (), row) for row in seen.troubles]
-    return [style.paint("%s: %s" % (seen.node, seen.title), BOLD)] + _drawn(branches, "", style)
+    return [style.paint(style.plain("%s: %s" % (seen.node, seen.title)), BOLD)] + _drawn(branches, "", style)
 
 
 def _drawn(branches: Sequence[Branch], before: str, style: Style) -> List[str]:
@@ -34,9 +34,8 @@ def _drawn(branches: Sequence[Branch], before: str, style: Style) -> List[str]:
     made = []
     for number, branch in enumerate(branches):
         last = 2 * (number == len(branches) - 1)
-        trouble = style.paint("DRIFT: " + branch.trouble, RED) if branch.trouble else ""
-        text = branch.text if style.unicode else branch.text.encode("ascii", "backslashreplace").decode()
-        made.append(before + forms[last] + "  ".join(filter(None, (text, trouble))))
+        trouble = style.paint("DRIFT: " + style.plain(branch.trouble), RED) if branch.trouble else ""
+        made.append(before + forms[last] + "  ".join(filter(None, (style.plain(branch.text), trouble))))
         made += _drawn(branch.below, before + forms[last + 1], style)
     return made
 
