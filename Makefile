@@ -1,6 +1,6 @@
 # What a developer does in a day. PYTHON=… chooses the interpreter: python3 from PATH, for install /usr/bin/python3.
 .DEFAULT_GOAL := help
-.PHONY: help test demo lint bench faults fuzz install clean
+.PHONY: help test demo lint bench faults fuzz pictures install clean
 SETUP = PYTHON="$(PYTHON)" sh tools/setup.sh
 VENV = .venv/bin/python
 
@@ -33,6 +33,10 @@ fuzz:  ## a million hostile inputs for the parsers, by atheris where pip has it:
 	@$(SETUP) test
 	@$(VENV) -c 'import atheris' 2>/dev/null || $(VENV) -m pip install -q atheris 2>/dev/null || echo 'no atheris for this Python'
 	@$(VENV) -m tests.fuzz $(ARGS)
+
+pictures:  ## draw docs/map*.svg anew, by graphviz
+	@$(SETUP) test
+	$(VENV) -m tests.unit.reports
 
 install:  ## lay the files as the packages do: DESTDIR=DIR PYTHON=/usr/bin/python3
 	@sh tools/install.sh "$(DESTDIR)" "$(or $(PYTHON),/usr/bin/python3)"

@@ -15,6 +15,7 @@ from vzhooks.drift.cli import check, gc, reconcile
 from vzhooks.errors import ConfigError, Expected
 from vzhooks.install.cli import adopt, install, uninstall
 from vzhooks.node.cli import node
+from vzhooks.report.cli import map_, status_
 from vzhooks.routing.cli import announce
 from vzhooks.terminal import say, show
 
@@ -132,6 +133,8 @@ vzhook.add_command(gc)
 vzhook.add_command(install)
 vzhook.add_command(adopt)
 vzhook.add_command(uninstall)
+vzhook.add_command(status_)
+vzhook.add_command(map_)
 
 
 def main(arguments: Optional[List[str]] = None) -> None:

@@ -70,6 +70,12 @@ def load(veid: str, device: str) -> "Tuple[List[plan.Line], bool]":
     return plan.parse(stored[1], path), same
 
 
+def boot_of(veid: str, device: str) -> str:
+    """The boot that a journal is of, "" where there is none; its lines are not read.  Raise store.Unusable."""
+    stored = store.load(_path(veid, device))
+    return dict(stored[0]).get("boot", "") if stored else ""
+
+
 def write(veid: str, device: str, lines: "Sequence[plan.Line]") -> None:
     """Replace a journal; actions that leave no state are not in it.  Raise OSError."""
     kept = [line for line in lines if line.place in ("host", "ct")]

@@ -30,6 +30,15 @@ def has_name(veid: str) -> bool:
     return os.path.exists(paths.netns(veid))
 
 
+def is_there(veid: str) -> bool:
+    """Whether the container's name is that of a namespace, and neither of the node's own nor an empty file (stale)."""
+    try:
+        found, own = os.stat(paths.netns(veid)), os.stat("/proc/self/ns/net")
+    except OSError:
+        return False
+    return found.st_dev == own.st_dev and found.st_ino != own.st_ino
+
+
 def names_are_given() -> bool:
     """Whether this node's containers have named namespaces; one without a name does not run then."""
     try:

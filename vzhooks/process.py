@@ -24,7 +24,7 @@ LISTING = 64 * 1024 * 1024  # the same for listings of the node's own kernel
 ENVIRONMENT = {"PATH": paths.PATH, "LC_ALL": "C", "HOME": "/"}
 
 PACKAGES = {"ip": "iproute2", "bridge": "iproute2", "ping": "iputils-ping", "brctl": "bridge-utils", "nft": "nftables",
-            "ovs-vsctl": "openvswitch-switch", "vtysh": "frr", "conntrack": "conntrack", "nsenter": "util-linux"}
+            "ovs-vsctl": "openvswitch-switch", "vtysh": "frr", "conntrack": "conntrack", "dot": "graphviz"}
 
 
 class MissingCommand(Expected):

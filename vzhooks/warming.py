@@ -1,6 +1,6 @@
 """Makes cached plans before they are needed, and says why one would be used or not."""
 import os
-from typing import List
+from typing import List, Tuple
 
 from vzhooks import cache, names, paths, planner
 from vzhooks.call import Call
@@ -12,7 +12,12 @@ def containers() -> List[str]:
     for name in os.listdir(os.path.dirname(paths.container_conf("0"))):
         if name.endswith(".conf") and names.is_veid(name[:-len(".conf")]):
             found.append(name[:-len(".conf")])
-    return sorted(found, key=lambda veid: (not veid.isdigit(), len(veid), veid))
+    return sorted(found, key=order)
+
+
+def order(veid: str) -> Tuple[bool, int, str]:
+    """What VEIDs are sorted by: integers first, in their order."""
+    return not veid.isdigit(), len(veid), veid
 
 
 def calls(veid: str) -> List[Call]:

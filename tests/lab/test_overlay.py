@@ -1,7 +1,7 @@
 """[overlay] by the kernel's own VXLAN: three nodes on a routed underlay, containers on each."""
 import json
 import re
-from typing import Iterator
+from typing import Dict, Iterator
 
 import pytest
 
@@ -29,6 +29,21 @@ def test_containers_of_different_nodes_reach_each_other(net: Overlay) -> None:
     assert one.ping('192.168.223.102', 1, size=1450 - 28, dont_fragment=True) == 1
     assert one.ping('192.168.223.102', 1, size=1451 - 28, dont_fragment=True) == 0
     assert [host.vzhook('node', 'check').returncode for host in net.hosts] == [0, 0, 0]
+
+
+def test_status_says_which_peers_answer(net: Overlay) -> None:
+    def answers() -> Dict[str, str]:
+        report = json.loads(net.hosts[0].vzhook('status', '--json', '--check').stdout)
+        return {peer['address']: peer['answers'] for peer in report['node']['overlays'][0]['peers']}
+
+    assert answers() == {'10.1.2.4': 'yes', '10.1.3.5': 'yes'}
+    net.hosts[1].batch(['link set dev vx-br1 down'])
+    net.underlay.router.batch(['route add blackhole 10.1.3.5'])
+    try:
+        assert answers() == {'10.1.2.4': 'underlay', '10.1.3.5': 'no'}
+    finally:
+        net.hosts[1].batch(['link set dev vx-br1 up'])
+        net.underlay.router.batch(['route del blackhole 10.1.3.5'])
 
 
 def test_a_broadcast_arrives_once_at_each_and_never_returns(net: Overlay) -> None:

@@ -2,9 +2,10 @@
 
 What is read there is what the container's owner lets us see; it decides nothing but his own container's result.
 """
+import os
 from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from vzhooks import paths, process
+from vzhooks import process
 from vzhooks.drift.running import Running
 from vzhooks.errors import Expected
 from vzhooks.inside import Inside, batch_text
@@ -67,35 +68,37 @@ def _key(parser: Present, words: List[str]) -> Key:
 def read(found: Sequence[Running], ct_exec: str, parser: Present,
          timeout: float) -> Tuple[Dict[str, Inner], Dict[str, str]]:
     """{VEID: what it has} of the containers that have `ct` lines, and {VEID: why it could not be entered}."""
-    ways: List[Way] = []
     inner: Dict[str, Inner] = {}
     shut: Dict[str, str] = {}
-    for one in found:
-        device = one.way_inside
-        if device:
-            inside = Inside(one.veid, device, ct_exec)
+    rest = [one for one in found if one.way_inside]
+    brief = BRIEF
+    while rest:
+        both, rest = rest[:2], rest[2:]
+        # Made here, not before: each holds a descriptor of its container's namespace.
+        ways = [way for way in (_way(one, ct_exec, brief, shut) for one in both) if way]
+        for way, result in zip(ways, process.run_all([way.child() for way in ways], timeout)):
+            if brief and way.options[-1:] == brief and brief[0] in result.errors:
+                brief, rest = [], both + rest  # iproute2 before 4.3 knows no such option
+                break
             try:
-                inside.check()
-                full = inside.by_vzctl or any(" mtu " in line.command for line in one.all_lines if line.place == "ct")
-                ways.append(Way(one.veid, inside, OPTIONS if full else OPTIONS + BRIEF))
-            except Expected as error:
-                shut[one.veid] = str(error)
-    while ways:
-        both, ways = ways[:2], ways[2:]
-        for way, result in zip(both, process.run_all([way.child() for way in both], timeout)):
-            if BRIEF[0] in way.options and BRIEF[0] in result.errors:  # iproute2 before 4.3 knows no such option
-                ways.insert(0, way._replace(options=OPTIONS))
-                continue
-            try:
-                answer = way.inside.ip(OPTIONS, LISTINGS, timeout, result)
+                inner[way.veid] = parsed(way.inside.ip(OPTIONS, LISTINGS, timeout, result).output, parser)
             except Expected as error:
                 shut[way.veid] = str(error)
-                continue
-            if answer.status is None or not answer.output:  # lo is always there
-                shut[way.veid] = "%s: %s" % (" ".join(answer.argv), " ".join(answer.errors.split()) or answer.ended)
-            else:
-                inner[way.veid] = parsed(answer.output, parser)
+            if result.status is None:
+                shut[way.veid] = "%s: %s" % (" ".join(result.argv), result.ended)
+                inner.pop(way.veid, None)
     return inner, shut
+
+
+def _way(one: Running, ct_exec: str, brief: List[str], shut: Dict[str, str]) -> "Optional[Way]":
+    inside = Inside(one.veid, one.way_inside, ct_exec)
+    try:
+        inside.check()
+    except Expected as error:
+        shut[one.veid] = str(error)
+        return None
+    full = inside.by_vzctl or any(" mtu " in line.command for line in one.all_lines if line.place == "ct")
+    return Way(one.veid, inside, OPTIONS if full else OPTIONS + brief)
 
 
 class Way(NamedTuple):
@@ -107,14 +110,14 @@ class Way(NamedTuple):
 
     def child(self) -> process.Child:
         """The process that does it."""
-        return process.Child(_argv(self.veid, self.inside) + self.options + ["-batch", "-"], batch_text(LISTINGS), KEPT)
+        return process.Child(_argv(self.inside) + self.options + ["-batch", "-"], batch_text(LISTINGS), KEPT)
 
 
-def _argv(veid: str, inside: Inside) -> List[str]:
+def _argv(inside: Inside) -> List[str]:
     """`ip -n` copies all mounts of the node, and each namespace's name is one: among many, nsenter costs half."""
     try:
-        if not inside.by_vzctl and process.find("nsenter"):
-            return ["nsenter", "--net=" + paths.netns(veid), "ip"]
+        if inside.held >= 0 and process.find("nsenter"):
+            return ["nsenter", "--net=/proc/%d/fd/%d" % (os.getpid(), inside.held), "ip"]
     except process.MissingCommand:
         pass
     return inside.argv

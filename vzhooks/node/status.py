@@ -135,5 +135,5 @@ def bridges(gone: Sequence[plan.Line]) -> List[str]:
 def ports_of(name: str) -> List[str]:
     """The ports of a bridge of either kind."""
     if facts.kind(name) == "linux":
-        return os.listdir("/sys/class/net/%s/brif" % name)
+        return os.listdir(facts.SYS % name + "brif")
     return ovs.ports(name)

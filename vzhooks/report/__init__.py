@@ -1,0 +1,1 @@
+"""What the operator sees: tables and pictures of the containers and the node."""
