@@ -237,6 +237,7 @@ class Machine(RuleBasedStateMachine):
         else:
             self.did('netif_del')
             self.node(ct).vzctl('set', '101', '--netif_del', 'eth1', '--save')
+            self.node(ct).vzhook('gc')  # legacy vzctl calls no hook then
         ct.names = ['eth0', 'eth1'] if len(ct.names) == 1 else ['eth0']
         ct.extra = len(ct.names) > 1
 

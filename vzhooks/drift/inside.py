@@ -81,12 +81,14 @@ def read(found: Sequence[Running], ct_exec: str, parser: Present,
                 brief, rest = [], both + rest  # iproute2 before 4.3 knows no such option
                 break
             try:
-                inner[way.veid] = parsed(way.inside.ip(OPTIONS, LISTINGS, timeout, result).output, parser)
+                answer = way.inside.ip(OPTIONS, LISTINGS, timeout, result)
             except Expected as error:
                 shut[way.veid] = str(error)
-            if result.status is None:
-                shut[way.veid] = "%s: %s" % (" ".join(result.argv), result.ended)
-                inner.pop(way.veid, None)
+                continue
+            if answer.status is None or not answer.output:  # lo is always there
+                shut[way.veid] = "%s: %s" % (" ".join(answer.argv), " ".join(answer.errors.split()) or answer.ended)
+            else:
+                inner[way.veid] = parsed(answer.output, parser)
     return inner, shut
 
 
