@@ -6,9 +6,10 @@ from typing import List, Optional, Tuple
 
 import click
 
-from vzhooks import __version__, actions, lint, log, names, paths, plan, planner, process, warming
+from vzhooks import __version__, actions, lint, log, names, paths, plan, planner, process, record, warming
 from vzhooks.call import Call
 from vzhooks.errors import ConfigError, Expected
+from vzhooks.metrics.cli import metrics
 from vzhooks.node.cli import node
 from vzhooks.node.doctor import doctor
 from vzhooks.routing.cli import announce
@@ -53,7 +54,8 @@ def run(veid: str, device: Optional[str], dry_run: bool) -> None:
     if dry_run:
         show_plan(veid, device)
         return
-    count = actions.start(veid, Call("run", device or ""), say, show)
+    with record.Event("run", veid, device or ""):
+        count = actions.start(veid, Call("run", device or ""), say, show)
     if not count:
         say("CT %s: NETIF names no interface; nothing to do" % veid)
 
@@ -62,7 +64,8 @@ def run(veid: str, device: Optional[str], dry_run: bool) -> None:
 @click.argument("veid", type=Veid())
 def clean(veid: str) -> None:
     """Undo a container's network, as vzctl stop would, and show each command as it runs."""
-    actions.stop(veid, say, show)
+    with record.Event("clean", veid):
+        actions.stop(veid, say, show)
 
 
 @vzhook.command("plan")
@@ -144,6 +147,7 @@ def show_plan(veid: str, device: Optional[str]) -> None:
 vzhook.add_command(node)
 vzhook.add_command(announce)
 vzhook.add_command(doctor)
+vzhook.add_command(metrics)
 
 
 def main(arguments: Optional[List[str]] = None) -> None:
