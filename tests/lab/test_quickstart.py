@@ -1,15 +1,17 @@
-"""docs/quickstart.md, as somebody would follow it."""
+"""docs/quickstart.md and docs/migrating.md, as somebody would follow them."""
 import os
 from typing import Dict
 
 import pytest
 
 from tests.lab import frr, venet
+from tests.lab.confs import FIRST, bridged
 from tests.lab.network import Lab
-from tests.lab.node import Node
+from tests.lab.node import REPOSITORY, Node
 from tests.lab.page import follow, lacks
 from tests.lab.process import Host
 from tests.lab.snapshot import diff, snapshot
+from tests.lab.stream import Stream
 from tests.lab.underlay import Underlay
 from tests.lab.uplinks import Uplinks, rp_filter
 
@@ -67,3 +69,34 @@ def test_a_public_address_in_front_of_a_container(uplinks: Uplinks, hn: Node) ->
     hn.vzctl('stop', 101)
     hn.vzhook('node', 'down')
     assert diff(before, snapshot(hn)) == ''
+
+
+OLD = '#!/bin/sh\nROOT={} exec {} "$@"\n'  # what people run today: bench/shell
+
+
+def test_migrating_from_the_wikis_script(lab: Lab) -> None:
+    node = lab.nodes['hn']
+    node.write('/etc/vz/vz.conf', 'CT0_IP="10.0.0.2"\n')
+    node.conf(101, bridged(101))
+    node.write('/etc/vz/vznet.conf', 'EXTERNAL_SCRIPT="/usr/sbin/vznetcfg.custom"\n')
+    node.write('/usr/sbin/vznetcfg.custom', OLD.format(node.root, os.path.join(REPOSITORY, 'tests/bench/shell/start.sh')), 0o755)
+    hooks = [(path, node.read(path)) for path in ('/etc/vz/conf/vps.mount', '/etc/vz/conf/vps.umount')]
+    for path, _ in hooks:
+        os.unlink(node.path(path))
+    node.vzctl('start', 101)
+    assert '85.86.87.195 dev br0 scope link' in node.ip('route show')  # nobody's
+    for path, text in hooks:
+        node.write(path, text, 0o755)
+    node.vzctl('stop', 101)
+    assert '85.86.87.195 dev br0 scope link' in node.ip('route show')  # what nobody has taken over is not ours
+    node.ip('route del 85.86.87.195')
+    node.vzctl('start', 101)
+    connection = Stream(node, node.ct(101), FIRST)
+    reached = follow('migrating.md', 'Step', {'node': node}, {'node# vzctl stop 101': lambda: _stop(node, connection)})
+    assert reached == 9
+
+
+def _stop(node: Node, connection: Stream) -> None:
+    count, longest = connection.end()
+    assert count > 10 and longest < 1000
+    node.vzctl('stop', 101)
