@@ -19,7 +19,7 @@ ACTIONS = ("mount", "start", "leave", "stop", "run", "clean")
 DONE, FAILED, ELSEWHERE = "done", "failed", "elsewhere"  # elsewhere: handed over to else_script
 HIT, MISS, NONE = "hit", "miss", "-"  # whether a cached plan was used; NONE also stands for no device
 LIMIT = 1 << 20  # bytes, some 15000 calls; who finds more adds them up himself
-ATTEMPTS = 3
+ATTEMPTS = 10  # one is enough, but for the moments in which the file is renamed or its directory made
 
 _plan = NONE
 
