@@ -64,6 +64,9 @@ install -m 0755 packaging/sysv/vzhooks "$dest$share/sysv/"
 mkdir -p "$dest/usr/share/doc/vzhooks"
 mkdir -p "$dest/usr/share/doc/vzhooks/docs"
 install -m 0644 docs/* "$dest/usr/share/doc/vzhooks/docs/"
+rm -rf "$dest/usr/share/doc/vzhooks/contrib"
+cp -R contrib "$dest/usr/share/doc/vzhooks/"
+chmod -R u=rwX,go=rX "$dest/usr/share/doc/vzhooks/contrib"
 for file in README.md CHANGELOG.md LICENSE; do
     if [ -f $file ]; then install -m 0644 $file "$dest/usr/share/doc/vzhooks/"; fi
 done

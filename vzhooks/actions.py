@@ -5,7 +5,7 @@ Libraries are imported only where a plan has to be made.
 import os
 import sys
 
-from vzhooks import apply, cache, journal, paths, trace
+from vzhooks import apply, cache, journal, paths, record, trace
 from vzhooks.call import Call
 from vzhooks.errors import Elsewhere, Expected
 
@@ -54,6 +54,8 @@ def _plans(veid: str, call: Call, say: "Callable[[str], None]") -> "List[cache.R
     if call.device:
         cached = cache.load(veid, call.device, call.words)
         trace.mark("cached plan")
+        if call.action != "run":  # which never finds a plan made for a hook's words
+            record.looked_up(not isinstance(cached, str))
         if not isinstance(cached, str):
             return [cached]
         if cached.startswith(cache.UNUSABLE):
@@ -119,6 +121,7 @@ def validate(veid: str, say: "Callable[[str], None]") -> None:
     """Before a container starts: raise ConfigError for mistakes that would stop it, and clean up an earlier life."""
     conf = paths.container_conf(veid)
     verdict = cache.load(veid, cache.VALIDATED, conf)
+    record.looked_up(not isinstance(verdict, str))
     if isinstance(verdict, str):
         planned = _planner().validate(veid)
         verdict = planned.ready

@@ -7,13 +7,14 @@ from typing import Dict, List, Optional, Tuple
 
 import click
 
-from vzhooks import __version__, actions, lint, plan, planner, process, warming
+from vzhooks import __version__, actions, lint, plan, planner, process, record, warming
 from vzhooks.arguments import Device, Veid, must_exist
 from vzhooks.call import Call
 from vzhooks.doctor.cli import doctor
 from vzhooks.drift.cli import check, gc, reconcile
 from vzhooks.errors import ConfigError, Expected
 from vzhooks.install.cli import adopt, install, uninstall
+from vzhooks.metrics.cli import metrics
 from vzhooks.node.cli import node
 from vzhooks.report.cli import map_, status_
 from vzhooks.routing.cli import announce
@@ -38,7 +39,8 @@ def run(veid: str, device: Optional[str], dry_run: bool) -> None:
     if dry_run:
         show_plan(veid, device)
         return
-    count = actions.start(veid, Call("run", device or ""), say, show)
+    with record.Event("run", veid, device or ""):
+        count = actions.start(veid, Call("run", device or ""), say, show)
     if not count:
         say("CT %s: NETIF names no interface; nothing to do" % veid)
 
@@ -47,7 +49,8 @@ def run(veid: str, device: Optional[str], dry_run: bool) -> None:
 @click.argument("veid", type=Veid())
 def clean(veid: str) -> None:
     """Undo a container's network, as vzctl stop would, and show each command as it runs."""
-    actions.stop(veid, say, show)
+    with record.Event("clean", veid):
+        actions.stop(veid, say, show)
 
 
 @vzhook.command("plan")
@@ -135,6 +138,7 @@ vzhook.add_command(adopt)
 vzhook.add_command(uninstall)
 vzhook.add_command(status_)
 vzhook.add_command(map_)
+vzhook.add_command(metrics)
 
 
 def main(arguments: Optional[List[str]] = None) -> None:

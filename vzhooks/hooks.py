@@ -6,9 +6,8 @@ vzhook-umount     vps.umount: netns and veths are gone already; always exit code
 """
 import os
 import sys
-import time
 
-from vzhooks import actions, log, names, process
+from vzhooks import actions, log, names, process, record
 from vzhooks.call import Call
 from vzhooks.errors import Elsewhere, Expected
 
@@ -21,17 +20,17 @@ USAGE = "init veth DEVICE, addif DEVICE NETWORK, delif DEVICE or no words are wa
 
 def external() -> "NoReturn":
     """The program vzhook-external."""
-    _end(_run(_external, sys.argv[1:]))
+    _end(_run(_external, "start", sys.argv[1:]))
 
 
 def mount() -> "NoReturn":
     """The program vzhook-mount."""
-    _end(_run(_mount, sys.argv[1:]))
+    _end(_run(_mount, "mount", sys.argv[1:]))
 
 
 def umount() -> "NoReturn":
     """The program vzhook-umount."""
-    _run(_umount, sys.argv[1:])
+    _run(_umount, "stop", sys.argv[1:])
     _end(0)
 
 
@@ -44,10 +43,11 @@ def _end(code: int) -> "NoReturn":
     os._exit(code)
 
 
-def _external(veid: str, words: "List[str]", say: "Callable[[str], None]") -> str:
+def _external(event: record.Event, words: "List[str]", say: "Callable[[str], None]") -> str:
     if words[:1] == ["delif"] and len(words) >= 2:
-        actions.leave(veid, Call("delif", names.interface(words[1]), environment=os.environ), say)
-        return "%s: left its network" % words[1]
+        event.action, event.device = "leave", names.interface(words[1])
+        actions.leave(event.veid, Call("delif", event.device, environment=os.environ), say)
+        return "%s: left its network" % event.device
     if words[:2] == ["init", "veth"] and len(words) >= 3:
         call = Call("init", names.interface(words[2]))
     elif words[:1] == ["addif"] and len(words) >= 2:
@@ -57,24 +57,26 @@ def _external(veid: str, words: "List[str]", say: "Callable[[str], None]") -> st
         call = Call("every")
     else:
         raise Expected("%s: %s" % (" ".join(words), USAGE))
-    count = actions.start(veid, call, say)
+    event.device = call.device
+    count = actions.start(event.veid, call, say)
     return "%s: network set up" % (call.device or "%d devices" % count)
 
 
-def _mount(veid: str, words: "List[str]", say: "Callable[[str], None]") -> str:
-    actions.validate(veid, say)
+def _mount(event: record.Event, words: "List[str]", say: "Callable[[str], None]") -> str:
+    actions.validate(event.veid, say)
     return "configuration is right"
 
 
-def _umount(veid: str, words: "List[str]", say: "Callable[[str], None]") -> str:
-    return "network taken down (%d devices)" % actions.stop(veid, say)
+def _umount(event: record.Event, words: "List[str]", say: "Callable[[str], None]") -> str:
+    return "network taken down (%d devices)" % actions.stop(event.veid, say)
 
 
-def _run(hook: "Callable[[str, List[str], Callable[[str], None]], str]", words: "List[str]") -> int:
-    """Run one hook in surroundings of our own; return 0 or 1, log what happened and how long it took."""
-    began = time.monotonic()
+def _run(hook: "Callable[[record.Event, List[str], Callable[[str], None]], str]", action: str,
+         words: "List[str]") -> int:
+    """Run one hook in surroundings of our own; return 0 or 1, note what happened and how long it took."""
     inherited, mask = dict(os.environ), os.umask(0o077)
     veid = os.environ.get("VEID", "")
+    event = record.Event(action, veid)
 
     def say(message: str, severity: int = log.WARNING) -> None:
         for line in message.split("\n"):
@@ -88,11 +90,13 @@ def _run(hook: "Callable[[str, List[str], Callable[[str], None]], str]", words: 
     try:
         process.settle()
         names.veid(veid)
-        done = hook(veid, words, say)
-        log.write(log.INFO, "CT %s %s in %.3f s" % (veid, done, time.monotonic() - began))
+        done = hook(event, words, say)
+        log.write(log.INFO, "CT %s %s in %.3f s" % (veid, done, event.seconds))
+        event.end(record.DONE)
         return 0
     except Elsewhere as elsewhere:
         log.write(log.INFO, "CT %s has none of our variables: %s" % (veid, elsewhere.script))
+        event.end(record.ELSEWHERE)
         os.umask(mask)
         try:
             process.become(elsewhere.script, words, inherited)
@@ -106,5 +110,7 @@ def _run(hook: "Callable[[str, List[str], Callable[[str], None]], str]", words: 
         import traceback  # a bug: all of it, since nobody will see it twice
 
         say("a bug in vzhooks, please report it:\n" + traceback.format_exc(), log.ERROR)
-    log.write(log.ERROR, "CT %s %s failed after %.3f s" % (veid, hook.__name__.strip("_"), time.monotonic() - began))
+    log.write(log.ERROR, "CT %s %s failed after %.3f s" % (veid, hook.__name__.strip("_"), event.seconds))
+    if names.is_veid(veid):
+        event.end(record.FAILED)
     return 1

@@ -181,3 +181,19 @@ def test_syslog_gets_the_lines_where_it_listens(hook, root, put):
 def test_without_any_place_for_a_log_the_hook_works(hook):
     assert hook("mount") == (0, "", [])
     assert hook("umount", veid="no")[0] == 0
+
+
+def test_each_call_is_noted_with_its_outcome(hook, put, root):
+    def noted():
+        with open(root + "/run/vzhooks/metrics/events", encoding="ascii") as file:
+            return [" ".join(words[1:5] + words[6:]) for words in map(str.split, file)]
+
+    hook("mount")
+    hook("mount", veid="no")  # is no container
+    hook("external", "init", "veth", "nosuch101.0")
+    hook("external", "delif", "nosuch101.0")
+    hook("umount")
+    put("/etc/vz/vzhooks.conf", "[node]\nelse_script = /bin/true\n")
+    hook("external", "init", "veth", "nosuch101.0")
+    assert noted() == ["mount 101 - done miss", "start 101 nosuch101.0 failed miss", "leave 101 nosuch101.0 done -",
+                       "stop 101 - done -", "start 101 nosuch101.0 elsewhere miss"]

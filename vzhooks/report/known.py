@@ -3,7 +3,7 @@ import json
 import time
 from typing import Any, Dict, List, NamedTuple, Optional
 
-from vzhooks import names, paths, process, store
+from vzhooks import names, paths, process, record, store
 
 NODE = "node"  # in place of a VEID, of the node's own drift
 FAILED = "failed"  # the outcome of a start
@@ -46,10 +46,6 @@ def _rows(one: Dict[str, Any]) -> List[str]:
 
 def starts() -> Dict[str, Start]:
     """{VEID: Start}, as the hooks have noted them."""
-    try:
-        from vzhooks import record  # type: ignore[attr-defined, unused-ignore]
-    except ImportError:
-        return {}
     found = record.last_starts()
     now = time.time()
     return {veid: Start(max(0.0, now - at), seconds, outcome) for veid, (at, seconds, outcome) in found.items()}

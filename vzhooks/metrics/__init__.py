@@ -1,0 +1,1 @@
+"""`vzhook metrics`: what the calls did and what is set up, in Prometheus' text format."""
