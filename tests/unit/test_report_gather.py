@@ -2,15 +2,13 @@
 import json
 import os
 import time
-import types
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import vzhooks
 from tests.unit.fakenode import FakeNode
-from vzhooks import journal, netns, paths, plan, planner, store
+from vzhooks import journal, netns, paths, plan, planner, record, store
 from vzhooks.errors import Expected
 from vzhooks.report import containers, gather, known
 from vzhooks.report.containers import LEFT_OVER, ROUTED, RUNNING, STOPPED, UNMANAGED, Port, Public
@@ -223,8 +221,7 @@ def test_an_unknown_file_is_never_checked(root, text):
 
 
 def test_the_last_start(put, node, monkeypatch):
-    record = types.SimpleNamespace(last_starts=lambda: {"101": (time.time() - 100, 0.045, "done"), "102": (time.time() + 50, 1.5, "failed")})
-    monkeypatch.setattr(vzhooks, "record", record, raising=False)
+    monkeypatch.setattr(record, "last_starts", lambda: {"101": (time.time() - 100, 0.045, "done"), "102": (time.time() + 50, 1.5, "failed")})
     put("/etc/vz/conf/101.conf", "")
     put("/etc/vz/conf/102.conf", "")
     one, two = [one.start for one in gather.gather().containers]
