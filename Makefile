@@ -1,8 +1,9 @@
 # What a developer does in a day. PYTHON=… chooses the interpreter: python3 from PATH, for install /usr/bin/python3.
 .DEFAULT_GOAL := help
-.PHONY: help test demo lint bench install clean
+.PHONY: help test demo lint bench install deb rpm clean
 SETUP = PYTHON="$(PYTHON)" sh tools/setup.sh
 VENV = .venv/bin/python
+VENV_HERE = $(CURDIR)/.venv/bin/python
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## */\1 /p' Makefile | while read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
@@ -27,6 +28,14 @@ bench:  ## what a start and a stop cost against a shell script and CNI, to docs/
 
 install:  ## lay the files as the packages do: DESTDIR=DIR PYTHON=/usr/bin/python3
 	@sh tools/install.sh "$(DESTDIR)" "$(or $(PYTHON),/usr/bin/python3)"
+
+deb:  ## build dist/vzhooks_VERSION_all.deb
+	@$(SETUP) package
+	@PYTHON=$(VENV_HERE) sh tools/package.sh deb
+
+rpm:  ## build dist/vzhooks-VERSION-1.noarch.rpm, with the libraries that EL7 has not
+	@$(SETUP) package
+	@PYTHON=$(VENV_HERE) sh tools/package.sh rpm
 
 clean:  ## remove everything that is not source
 	rm -rf .venv .venv-matrix .venv-setup.log build dist *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache
