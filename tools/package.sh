@@ -1,5 +1,5 @@
 #!/bin/sh
-# package.sh deb|rpm [VERSION]: build a package of this tree into dist/, the same bytes each time.  PYTHON: one with the
+# package.sh deb|rpm [VERSION]: build a package of this tree into dist/ (or $DIST), the same bytes each time.  PYTHON: one with the
 # libraries (.venv's).  VERSION is for tests of upgrades.  The rpm's bundle is fetched once, to ~/.cache/vzhooks/bundle.
 set -eu
 umask 022
@@ -8,7 +8,8 @@ top=$PWD kind=$1
 version=${2:-$("$PYTHON" -Bc 'import vzhooks; print(vzhooks.__version__)')}
 build=$top/build/$kind-$version name=vzhooks-$version
 rm -rf "$build"
-mkdir -p "$build/$name" dist
+dist=${DIST:-$top/dist}
+mkdir -p "$build/$name" "$dist"
 # The time of everything in a package: of the release, or of what it is built from.
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(sh tools/epoch.sh "$version")}
 export SOURCE_DATE_EPOCH LC_ALL=C TZ=UTC PYTHONDONTWRITEBYTECODE=1
@@ -32,7 +33,7 @@ deb() {
     printf 'vzhooks (%s) unstable; urgency=medium\n\n  * CHANGELOG.md says what has changed.\n\n -- %s  %s\n' "$version" \
         "$(sed -n 's/^Maintainer: //p' debian/control)" "$(date -R -d "@$SOURCE_DATE_EPOCH")" >debian/changelog
     dpkg-buildpackage -us -uc -b -rfakeroot
-    mv "$build"/*.deb "$top/dist/"
+    mv "$build"/*.deb "$dist/"
 }
 
 fetch() {    # each file of packaging/bundle.txt, checked by its checksum each time
@@ -60,10 +61,10 @@ rpm() {
         --define "_libexecdir /usr/libexec" --define "_sbindir /usr/sbin" --define "_datadir /usr/share" \
         --define "_mandir /usr/share/man" --define "vzhooks_date $(date -d "@$SOURCE_DATE_EPOCH" '+%a %b %d %Y')" \
         packaging/rpm/vzhooks.spec
-    mv "$build"/RPMS/noarch/*.rpm "$top/dist/"
+    mv "$build"/RPMS/noarch/*.rpm "$dist/"
 }
 
 exec 3>&1 4>&2 >"$build/log" 2>&1
 trap 'code=$?; [ $code = 0 ] || tail -n 40 "$build/log" >&4' EXIT    # not `||` behind it, which would end `set -e` within
 "$kind"
-ls "$top"/dist/vzhooks[_-]"$version"*."$kind" >&3
+ls "$dist"/vzhooks[_-]"$version"*."$kind" >&3
