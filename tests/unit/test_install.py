@@ -85,6 +85,15 @@ def test_what_is_there_is_kept_and_comes_back_to_the_byte(run, root, put):
     assert tree(root) == before
 
 
+def test_security_labels_are_kept(run, root, put):
+    path = put("/etc/vz/conf/vps.mount", SOMEBODYS, 0o755)
+    os.setxattr(path, "user.label", b"vz_script_t")  # one that needs no SELinux
+    run(cli.install)
+    assert texts.MARK in text(root, "/etc/vz/conf/vps.mount") and os.getxattr(path, "user.label") == b"vz_script_t"
+    run(cli.uninstall)
+    assert text(root, "/etc/vz/conf/vps.mount") == SOMEBODYS and os.getxattr(path, "user.label") == b"vz_script_t"
+
+
 def test_a_dry_run_shows_and_changes_nothing(run, root, put):
     put("/etc/vz/conf/vps.mount", SOMEBODYS, 0o755)
     before = tree(root)
