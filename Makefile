@@ -20,7 +20,7 @@ lint:  ## ruff, mypy --strict and vermin (nothing newer than Python 3.6 in the p
 	@$(SETUP) lint
 	$(VENV) -m ruff check .
 	$(VENV) -m mypy
-	.venv/bin/vermin -q -t=3.6- --no-tips --violations vzhooks tools/deps.py
+	.venv/bin/vermin -q -t=3.6- --no-tips --violations vzhooks tools/deps.py tools/pages.py
 
 bench:  ## what a start and a stop cost against a shell script and CNI, to docs/benchmark.md: ARGS="--quick" for a look
 	@$(SETUP) test

@@ -18,25 +18,28 @@ PATH = '/usr/sbin:/usr/bin:/sbin:/bin'
 
 
 class Chroot:
-    """A context manager; `path` is where its / lies."""
+    """A context manager; `path` is where its / lies for whoever is outside, `inner` where it lies in its namespaces.
+
+    In memory: dpkg waits for the disk after each file, and taking all of it away would take as long as unpacking it.
+    """
 
     def __init__(self) -> None:
         tarball = _tarball()
         self._directory = Directory()
-        self.path = self._directory.path + '/root'
-        os.mkdir(self.path)
         self._namespace = Namespace('chroot', None)
-        subprocess.run(['tar', '-xf', tarball, '-C', self.path], check=True)
-        self.write('/etc/dpkg/dpkg.cfg.d/hasty', 'force-unsafe-io\n')
-        self._namespace.run(['mount', '-t', 'proc', 'proc', self.path + '/proc'])
+        self.inner = self._directory.path
+        self.path = '/proc/{}/root{}'.format(self._namespace.pid, self.inner)
+        self.beside('mount', '-t', 'tmpfs', '-o', 'mode=755', 'tmpfs', self.inner)
+        self.beside('tar', '-xf', tarball, '-C', self.inner)
+        self.beside('mount', '-t', 'proc', 'proc', self.inner + '/proc')
 
     def run(self, *argv: str, check: bool = True) -> 'subprocess.CompletedProcess[str]':
         """Run a command within."""
-        return self._namespace.run(['chroot', self.path] + list(argv), check=check, timeout=300,
+        return self._namespace.run(['chroot', self.inner] + list(argv), check=check, timeout=300,
                                    env={'PATH': PATH, 'LC_ALL': 'C.UTF-8', 'DEBIAN_FRONTEND': 'noninteractive', 'HOME': '/root'})
 
     def beside(self, *argv: str, check: bool = True) -> 'subprocess.CompletedProcess[str]':
-        """Run a command of the machine, with all paths as they are there, in the same namespaces."""
+        """Run a command of the machine in the same namespaces."""
         return self._namespace.run(list(argv), check=check, timeout=300)
 
     def bring(self, file: str) -> str:

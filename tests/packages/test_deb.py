@@ -12,6 +12,8 @@ from tests.packages.conftest import MANUALLY, PREVIOUS
 
 pytestmark = pytest.mark.needs('root', 'debootstrap')
 
+RECORD = '/var/lib/vzhooks/install/record'
+
 
 def apt(chroot: Chroot, *words: str) -> str:
     return chroot.run('apt-get', '-y', '--no-install-recommends', *words).stdout
@@ -31,17 +33,16 @@ def test_apt_brings_what_it_needs_and_nothing_is_active(clean: Chroot, built: Ca
     assert clean.run('dpkg', '--verify', 'vzhooks').stdout == ''
 
 
-def test_scenario_1_with_the_installed_files(clean: Chroot, built: Callable[..., str], bare_lab: Lab) -> None:
-    apt(clean, 'install', clean.bring(built('deb')))
+def test_scenario_1_with_the_installed_files(chroot: Chroot, built: Callable[..., str], bare_lab: Lab) -> None:
+    apt(chroot, 'install', chroot.bring(built('deb')))  # nothing to do where the test before has done it
     node = bare_lab.nodes['hn']
     version = 'import sys; print(*sys.version_info[:2])'
-    assert clean.run('python3', '-c', version).stdout == node.run(['/usr/bin/python3', '-c', version]).stdout
-    for path in ('usr/share', 'usr/libexec', 'usr/sbin', 'etc/vz'):
-        os.makedirs(node.path(path), exist_ok=True)
-    for path in ('usr/share/vzhooks', 'usr/libexec/vzhooks', 'usr/sbin/vzhook', 'etc/vz/vzhooks.conf'):
-        node.run(['cp', '-a', clean.path + '/' + path, node.path(path)])
+    assert chroot.run('python3', '-c', version).stdout == node.run(['/usr/bin/python3', '-c', version]).stdout
+    for path in ('usr/share/vzhooks', 'usr/libexec/vzhooks', 'usr/sbin/vzhook', 'etc/vz/vzhooks.conf', 'usr/lib/python3/dist-packages'):
+        os.makedirs(os.path.dirname(node.path(path)), exist_ok=True)
+        node.run(['cp', '-a', chroot.path + '/' + path, node.path(path)])
     # The machine's own Python gets the libraries that the deb depends on.
-    node.run(['mount', '--bind', clean.path + '/usr/lib/python3/dist-packages', '/usr/lib/python3/dist-packages'])
+    node.run(['mount', '--bind', node.path('/usr/lib/python3/dist-packages'), '/usr/lib/python3/dist-packages'])
     scenario_1(bare_lab)
 
 
@@ -83,6 +84,14 @@ def test_an_upgrade_keeps_and_a_removal_and_a_purge_take_away(clean: Chroot, bui
     assert clean.read('/run/vzhooks/101/veth101.0.journal') == 'as it is\n'
     assert not clean.run('vzhook', '--version').stdout.endswith(PREVIOUS + '\n')
 
+    # A removal that cannot put things back does not remove: no container would start without what EXTERNAL_SCRIPT names.
+    record = clean.read(RECORD)
+    clean.write(RECORD, 'nonsense', 0o600)
+    done = clean.run('apt-get', '-y', 'remove', 'vzhooks', check=False)
+    assert done.returncode and 'install/record: not whole' in done.stdout + done.stderr
+    clean.run('test', '-x', '/usr/libexec/vzhooks/vzhook-external')
+    clean.write(RECORD, record, 0o600)
+
     apt(clean, 'remove', 'vzhooks')
     assert clean.read('/etc/vz/vznet.conf') == MANUALLY and os.listdir(clean.path + '/etc/vz/conf') == []
     assert clean.read('/run/vzhooks/101/veth101.0.journal') == 'as it is\n'  # containers run on
@@ -92,17 +101,3 @@ def test_an_upgrade_keeps_and_a_removal_and_a_purge_take_away(clean: Chroot, bui
     apt(clean, 'purge', 'vzhooks')
     assert clean.find('vzhook') == before
     assert sorted(os.listdir(clean.path + '/etc/vz')) == ['conf', 'vznet.conf']
-
-
-def test_a_removal_that_could_not_put_things_back_does_not_remove(clean: Chroot, built: Callable[..., str]) -> None:
-    """Else EXTERNAL_SCRIPT would name a program that is gone, and no container would start."""
-    apt(clean, 'install', clean.bring(built('deb')))
-    clean.run('vzhook', 'install')
-    record = '/var/lib/vzhooks/install/record'
-    good = clean.read(record)
-    clean.write(record, 'nonsense', 0o600)
-    done = clean.run('apt-get', '-y', 'remove', 'vzhooks', check=False)
-    assert done.returncode and 'install/record: not whole' in done.stdout + done.stderr
-    clean.run('test', '-x', '/usr/libexec/vzhooks/vzhook-external')
-    clean.write(record, good, 0o600)
-    apt(clean, 'remove', 'vzhooks')
