@@ -139,7 +139,7 @@ def test_what_would_stop_every_start_is_found_before_anything_is_changed(run, ro
     with pytest.raises(ConfigError) as error:
         run(cli.install)
     assert str(error.value).replace(root, "").startswith("/etc/vz/" + wanted)
-    assert tree(root) == before and not os.path.exists(root + "/var/lib/vzhooks/install")
+    assert tree(root) == before and not os.path.exists(root + "/var/lib/vzhooks")
 
 
 @pytest.mark.parametrize("content, mode, wanted", [
