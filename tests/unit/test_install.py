@@ -225,6 +225,7 @@ def test_killed_before_the_files_are_written_it_is_undone_or_repeated(run, root,
     def dies(path, content, mode):
         written.append(path)
         if len(written) == 3:
+            put("/etc/vz/.vznet.conf.new", "half of i")
             raise KeyboardInterrupt
         real(path, content, mode)
 
