@@ -90,14 +90,14 @@ def usage(names, command):
         if isinstance(parameter, click.Argument):
             name = parameter.metavar or parameter.name.upper()
             words.append(name if parameter.metavar or parameter.required else "[%s]" % name)
-    words += ["[%s]" % option(parameter) for parameter in command.params if isinstance(parameter, click.Option)]
+    words += ["[%s]" % option(parameter, 1) for parameter in command.params if isinstance(parameter, click.Option)]
     return " ".join(words + (["COMMAND"] if isinstance(command, click.Group) else []))
 
 
-def option(parameter):
-    if parameter.is_flag:
-        return parameter.opts[0]
-    return "%s %s" % (parameter.opts[0], parameter.metavar or parameter.type.name.upper())
+def option(parameter, names=None):
+    """`-o, --output FILE` as the help has it, or only the first NAMES of it."""
+    words = ", ".join(parameter.opts[:names])
+    return words if parameter.is_flag else "%s %s" % (words, parameter.metavar or parameter.type.name.upper())
 
 
 def command_page(tree):
