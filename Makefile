@@ -1,8 +1,9 @@
 # What a developer does in a day. PYTHON=… chooses the interpreter: python3 from PATH, for install /usr/bin/python3.
 .DEFAULT_GOAL := help
-.PHONY: help test demo lint bench faults fuzz pictures install clean
+.PHONY: help test demo lint bench faults fuzz machine pictures install deb rpm clean
 SETUP = PYTHON="$(PYTHON)" sh tools/setup.sh
 VENV = .venv/bin/python
+VENV_HERE = $(CURDIR)/.venv/bin/python
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*## */\1 /p' Makefile | while read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
@@ -19,7 +20,7 @@ lint:  ## ruff, mypy --strict and vermin (nothing newer than Python 3.6 in the p
 	@$(SETUP) lint
 	$(VENV) -m ruff check .
 	$(VENV) -m mypy
-	.venv/bin/vermin -q -t=3.6- --no-tips --violations vzhooks tools/deps.py
+	.venv/bin/vermin -q -t=3.6- --no-tips --violations vzhooks tools/deps.py tools/pages.py
 
 bench:  ## what a start and a stop cost against a shell script and CNI, to docs/benchmark.md: ARGS="--quick" for a look
 	@$(SETUP) test
@@ -40,6 +41,14 @@ pictures:  ## draw docs/map*.svg anew, by graphviz
 
 install:  ## lay the files as the packages do: DESTDIR=DIR PYTHON=/usr/bin/python3
 	@sh tools/install.sh "$(DESTDIR)" "$(or $(PYTHON),/usr/bin/python3)"
+
+deb:  ## build dist/vzhooks_VERSION_all.deb
+	@$(SETUP) package
+	@PYTHON=$(VENV_HERE) sh tools/package.sh deb
+
+rpm:  ## build dist/vzhooks-VERSION-1.noarch.rpm, with the libraries that EL7 has not
+	@$(SETUP) package
+	@PYTHON=$(VENV_HERE) sh tools/package.sh rpm
 
 clean:  ## remove everything that is not source
 	rm -rf .venv .venv-matrix .venv-setup.log build dist *.egg-info .hypothesis .pytest_cache .mypy_cache .ruff_cache

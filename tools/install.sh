@@ -10,6 +10,8 @@ case $python in
     *) python=$(command -v "$python") ;;    # a first line needs a path
 esac
 
+# COMPILE=no: packages do that where they are installed, with the Python that is there.
+
 # The package: built beside and then exchanged, so that a module which is gone in the source goes there too.
 new=$dest$share/.new.$$
 trap 'rm -rf "$new"' EXIT
@@ -17,7 +19,9 @@ mkdir -p "$new"
 cp -R --preserve=timestamps vzhooks "$new/"
 rm -rf "$new"/vzhooks/__pycache__ "$new"/vzhooks/*/__pycache__
 chmod -R u=rwX,go=rX "$new"
-if "$python" -I -c '' 2>/dev/null; then
+if [ "${COMPILE-}" = no ]; then
+    :
+elif "$python" -I -c '' 2>/dev/null; then
     "$python" -I -m compileall -q -d "$share/vzhooks" "$new/vzhooks"
 else
     echo "install: $python does not run here: no .pyc files" >&2
@@ -38,21 +42,26 @@ for verb in external mount umount; do
 done
 program /usr/sbin vzhook command main ../share/vzhooks
 
-# etc/vz is the administrator's: a file that is there and differs stays, ours goes beside it.  What makes vzctl call us is
+# /etc is the administrator's: a file that is there and differs stays, ours goes beside it.  What makes vzctl call us is
 # 'vzhook install'.
-conf() {    # conf FILE
-    target=$dest/$1
+conf() {    # conf FILE TARGET
+    target=$dest/$2
     mkdir -p "${target%/*}"
     if [ -e "$target" ] || [ -L "$target" ]; then
         if [ "$(cat "$1")" = "$(cat "$target")" ]; then
             return
         fi
-        echo "install: /$1 is another one: kept, ours is $target.vzhooks-new" >&2
+        echo "install: /$2 is another one: kept, ours is $target.vzhooks-new" >&2
         target=$target.vzhooks-new
     fi
     install -m 0644 "$1" "$target"
 }
-conf etc/vz/vzhooks.conf
+conf etc/vz/vzhooks.conf etc/vz/vzhooks.conf
+
+# logrotate takes every file in its directory; ours beside one that differs would count twice.
+if [ ! -e "$dest/etc/logrotate.d/vzhooks" ]; then
+    conf packaging/logrotate/vzhooks etc/logrotate.d/vzhooks
+fi
 
 mkdir -p "$dest/usr/lib/systemd/system"
 install -m 0644 packaging/systemd/*.service packaging/systemd/*.timer "$dest/usr/lib/systemd/system/"
@@ -61,7 +70,15 @@ install -m 0644 packaging/systemd/*.service packaging/systemd/*.timer "$dest/usr
 mkdir -p "$dest$share/sysv"
 install -m 0755 packaging/sysv/vzhooks "$dest$share/sysv/"
 
-mkdir -p "$dest/usr/share/doc/vzhooks"
+# Man pages and completion, made of the command line's own help: in a release beforehand, else where click and the others
+# are there.
+if [ -d pages ]; then
+    mkdir -p "$dest/usr/share"
+    cp -R pages/. "$dest/usr/share/"
+elif ! "$python" -B tools/pages.py "$dest/usr/share" 2>/dev/null; then
+    echo "install: $python has no click, Jinja2 or netaddr here: no man pages, no shell completion" >&2
+fi
+
 mkdir -p "$dest/usr/share/doc/vzhooks/docs"
 install -m 0644 docs/* "$dest/usr/share/doc/vzhooks/docs/"
 rm -rf "$dest/usr/share/doc/vzhooks/contrib"

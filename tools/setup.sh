@@ -1,9 +1,9 @@
 #!/bin/sh
-# setup.sh GOAL: bring this machine and .venv/ to where GOAL (demo, test or lint) can run. Quick when nothing has changed.
+# setup.sh GOAL: bring this machine and .venv/ to where GOAL (demo, test, lint or package) can run. Quick when nothing has changed.
 # PYTHON is the interpreter that .venv is made with: python3 unless given.
 set -eu
 cd "$(dirname "$0")/.."
-goal=${1:?usage: setup.sh demo|test|lint}
+goal=${1:?usage: setup.sh demo|test|lint|package}
 python=${PYTHON:-python3}
 log=$PWD/.venv-setup.log
 PATH=$PATH:/usr/sbin:/sbin
@@ -22,6 +22,7 @@ quietly() {    # quietly COMMAND…: output to the log, shown only when it fails
 case $goal in
     demo) scope='all lab' ;;
     lint) scope=all ;;
+    package) scope='all packages' ;;
     *)    scope='' ;;      # every line
 esac
 wanted() { [ -z "$scope" ] || case " $scope " in *" $1 "*) ;; *) return 1 ;; esac; }
@@ -87,7 +88,7 @@ if [ "$(cat .venv/made-with 2>/dev/null)" != "$base" ] || ! .venv/bin/python -c 
     esac
     echo "$base" >.venv/made-with
 fi
-case $goal in demo) groups=run ;; *) groups="run $goal" ;; esac
+case $goal in demo|package) groups=run ;; *) groups="run $goal" ;; esac
 needs=$("$python" tools/deps.py $groups)
 if [ "$(cat ".venv/filled-for-$goal" 2>/dev/null)" != "$needs" ]; then
     say "installing into .venv:" $needs

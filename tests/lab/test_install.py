@@ -4,6 +4,7 @@ import pytest
 from tests.lab.confs import FIRST, SECOND, bridged
 from tests.lab.network import INTERNET, Lab
 from tests.lab.node import Node
+from tests.lab.openvswitch import OpenVSwitch
 from tests.lab.snapshot import diff, snapshot
 
 # What the wiki's script does, in other words; vzhooks knows it by the names of two variables.
@@ -18,6 +19,7 @@ for IP in $VETH_IP_ADDRESS; do
 done
 ip -n $VEID route add default via $VE_DEFAULT_GATEWAY dev eth0
 '''
+OLD_OVS = OLD.replace('ip link set dev $VZHOSTIF master $BRIDGEDEV up', 'ovs-vsctl add-port $BRIDGEDEV $VZHOSTIF; ip link set $VZHOSTIF up')
 OLD_END = '''#!/bin/sh
 . {root}/etc/vz/conf/$VEID.conf
 for IP in $VETH_IP_ADDRESS; do ip route del ${{IP%/*}} dev $BRIDGEDEV; done
@@ -73,6 +75,21 @@ def test_without_the_old_scripts_umount_an_adopted_container_cleans_up_too(node:
     assert diff(before, snapshot(node)) == ''
 
 
+@pytest.mark.needs('root', 'ovs-vsctl')
+def test_a_port_of_open_vswitch_is_remembered_too(node: Node) -> None:
+    ovs = OpenVSwitch(node)
+    ovs.add_bridge('br1', '85.86.87.194/26')
+    node.write('/etc/vz/vznet.conf', 'EXTERNAL_SCRIPT={}\n'.format(node.write('/usr/sbin/old', OLD_OVS.format(root=node.root), 0o755)))
+    node.run(['rm', node.path('/etc/vz/conf/vps.umount')])
+    node.conf(101, bridged(101, bridge='br1'))
+    node.vzctl('start', 101)
+    assert node.ping(FIRST) == 1
+    node.vzhook('install')
+    node.vzhook('adopt')
+    node.vzctl('stop', 101)
+    assert ovs.ports('br1') == [] and FIRST not in node.ip('route show')
+
+
 def test_stale_routes_are_listed_and_nothing_else_is_removed(node: Node) -> None:
     node.vzctl('start', 101)
     node.batch(['route add 85.86.87.193 dev br0',               # a gateway's
@@ -91,6 +108,15 @@ def test_stale_routes_are_listed_and_nothing_else_is_removed(node: Node) -> None
     node.vzhook('adopt', '--clean')
     assert diff(kept, snapshot(node)) == ''
     assert 'stale' not in node.vzhook('adopt').stdout
+
+
+def test_a_running_container_whose_conf_is_wrong_is_left_and_told(node: Node) -> None:
+    node.vzctl('start', 101)
+    node.vzctl('start', 102)
+    node.conf(101, bridged(101, FIRST + '/33'))
+    said = node.vzhook('adopt', check=False)
+    assert said.returncode == 2 and '/etc/vz/conf/101.conf:3: VETH_IP_ADDRESS: ' in said.stderr
+    assert said.stdout.startswith('CT 102 veth102.0: remembered, 3 lines\n')
 
 
 def test_a_mistake_in_a_conf_keeps_unknown_routes(node: Node) -> None:

@@ -60,7 +60,7 @@ def _device(veid: str, device: str) -> Adopted:
             one, doubt = _route(line, held)
             kept += [one] if one else []
             doubts += [doubt] if doubt else []
-        elif present.holds(line.command):
+        elif present.holds(line.command.partition(" -- ")[0]):  # a port of Open vSwitch that is not marked as ours yet
             kept.append(line)
     return Adopted(veid, device, kept, doubts)
 

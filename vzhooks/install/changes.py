@@ -114,11 +114,12 @@ def _external(found: Wanted) -> None:
         return
     if old:
         _else_script(old, where, found)
-    if (text or "").endswith("\\"):
+    changed = texts.with_external(text or "")
+    if texts.external_script(path, changed)[0] != texts.EXTERNAL:
         raise ConfigError(["%s:%d: a backslash at the end; a line end without one is wanted"
-                           % (path, (text or "").count("\n") + 1)])
+                           % (path, changed.count("\n") - 1)])
     now = 'EXTERNAL_SCRIPT, which was "%s"' % old if old else "EXTERNAL_SCRIPT, which was not set"
-    found.changes.append(Change(path, text, texts.with_external(text or ""), now))
+    found.changes.append(Change(path, text, changed, now))
 
 
 def _else_script(old: str, where: str, found: Wanted) -> None:

@@ -1,13 +1,14 @@
 """`vzhook install`, `uninstall`: have vzctl call us, beside what is there, and put that back.  `vzhook adopt`."""
 import os
 import sys
-from typing import Iterable, List, Tuple
+from contextlib import contextmanager
+from typing import Iterable, Iterator, List, Tuple
 
 import click
 
 from vzhooks import paths, plan, process, store, warming
 from vzhooks.arguments import Veid
-from vzhooks.errors import Expected
+from vzhooks.errors import ConfigError, Expected
 from vzhooks.install import adopt as adopting
 from vzhooks.install import changes, record
 from vzhooks.node import saved
@@ -29,7 +30,7 @@ def install(dry_run: bool) -> None:
             new = change.wanted.encode("utf-8", "surrogateescape")
             click.echo(saved.difference(paths.rooted(""), change.path.lstrip("/"), old, new), nl=False)
     else:
-        with record.lock():
+        with _recording():
             found = changes.wanted()
             record.write(found.changes, click.echo)
     for line in found.notes + found.undone:
@@ -43,11 +44,8 @@ def install(dry_run: bool) -> None:
 @click.command()
 def uninstall() -> None:
     """Put back exactly what 'vzhook install' has found.  Running containers keep their network."""
-    try:
-        with record.lock():
-            count = record.put_back(click.echo)
-    finally:
-        _remove_empty(paths.rooted("/var/lib/vzhooks"))
+    with _recording():
+        count = record.put_back(click.echo)
     click.echo("files: %d" % count)
 
 
@@ -71,18 +69,18 @@ def adopt(veids: Tuple[str, ...], clean: bool, dry_run: bool) -> None:
             show(" ".join(one.removal))
             result = process.run(one.removal) if not dry_run else None
             if result and result.status != 0:
-                wrong.append("%s: %s" % (" ".join(one.removal), result.errors.strip() or result.ended))
-                say(wrong[-1])
+                say("%s: %s" % (" ".join(one.removal), result.errors.strip() or result.ended))
+                wrong.append(1)
     if known.mistakes:
         say("routes to addresses that no conf has are not listed while there are mistakes ('vzhook lint' shows them)")
     if found and not clean:
         click.echo("'vzhook adopt --clean' removes them; look first whether they are what it says")
     if wrong:
-        sys.exit(1)
+        sys.exit(max(wrong))
 
 
-def _adopt(veids: Iterable[str], dry_run: bool) -> List[str]:
-    """Adopt containers one by one; return what went wrong, which is said already."""
+def _adopt(veids: Iterable[str], dry_run: bool) -> List[int]:
+    """Adopt containers one by one; say what went wrong, and return the exit codes of that."""
     wrong = []
     count = 0
     for veid in veids:
@@ -90,7 +88,7 @@ def _adopt(veids: Iterable[str], dry_run: bool) -> List[str]:
             adopted = adopting.adopt(veid, not dry_run)
         except Expected as error:
             say(str(error))
-            wrong.append(str(error))
+            wrong.append(2 if isinstance(error, ConfigError) else 1)
             continue
         for one in adopted:
             for doubt in one.doubts:
@@ -105,8 +103,14 @@ def _adopt(veids: Iterable[str], dry_run: bool) -> List[str]:
     return wrong
 
 
-def _remove_empty(directory: str) -> None:
+@contextmanager
+def _recording() -> Iterator[None]:
+    """Nobody else changes the files meanwhile; nothing stays where nothing is to be remembered."""
     try:
-        os.rmdir(directory)
-    except OSError:
-        pass  # others keep something there
+        with record.lock():
+            yield
+    finally:
+        try:
+            os.rmdir(paths.rooted("/var/lib/vzhooks"))
+        except OSError:
+            pass  # there is something in it

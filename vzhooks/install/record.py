@@ -89,7 +89,8 @@ def put_back(say: Say) -> int:
             say("put back " + path)
             count += 1
     for path in entries:
-        wholefile.unfinished(_saved(path))
+        for one in (_saved(path), paths.rooted(path)):
+            wholefile.unfinished(one)  # removes what a killed run has left beside it
         if os.path.lexists(_saved(path)):
             os.unlink(_saved(path))
     store.remove(_below("record"))
