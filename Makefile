@@ -35,6 +35,10 @@ fuzz:  ## a million hostile inputs for the parsers, by atheris where pip has it:
 	@$(VENV) -c 'import atheris' 2>/dev/null || $(VENV) -m pip install -q atheris 2>/dev/null || echo 'no atheris for this Python'
 	@$(VENV) -m tests.fuzz $(ARGS)
 
+machine:  ## random sequences of what vzctl and people do, with what must hold after each step: STEPS=10000 about an hour
+	@$(SETUP) test
+	@PATH="$$PATH:/usr/sbin:/sbin" STEPS=$(or $(STEPS),10000) RANDOM_STEPS=yes $(VENV) -m pytest -rP tests/lab/test_machine.py
+
 pictures:  ## draw docs/map*.svg anew, by graphviz
 	@$(SETUP) test
 	$(VENV) -m tests.unit.reports

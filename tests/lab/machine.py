@@ -123,14 +123,14 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.cts = {veid: Container(veid) for veid in VEIDS}
-        self.done = ''  # since it was last looked at
+        self.touched: Set[int] = set()  # the places where something was done since they were looked at
         self.history: List[str] = []
 
     def node(self, ct: Container) -> Node:
         return self.world.places[ct.place].node
 
-    def did(self, what: str, *words: object) -> None:
-        self.done = what
+    def did(self, what: str, place: int, *words: object) -> None:
+        self.touched.add(place)
         self.history.append(' '.join([what] + [str(word) for word in words]))
         self.world.steps[what] = self.world.steps.get(what, 0) + 1
 
@@ -152,7 +152,7 @@ class Machine(RuleBasedStateMachine):
         ct = self.cts[veid]
         if ct.running or ct.suspended:
             return
-        self.did('start', veid)
+        self.did('start', ct.place, veid)
         code = self.node(ct).vzctl('start', veid, check=False).returncode
         assert (code == 0) == (not ct.broken), (veid, code)
         self.up(ct, not ct.broken)
@@ -166,7 +166,7 @@ class Machine(RuleBasedStateMachine):
     def stop(self, veid: str) -> None:
         ct = self.cts[veid]
         if ct.running:
-            self.did('stop', veid)
+            self.did('stop', ct.place, veid)
             self.node(ct).vzctl('stop', veid)
             self.up(ct, False)
 
@@ -176,7 +176,7 @@ class Machine(RuleBasedStateMachine):
         """Without vzeventd it is the next start that cleans up: until then what is there is not told."""
         ct = self.cts[veid]
         if ct.running:
-            self.did('halt inside', veid, at_once)
+            self.did('halt inside', ct.place, veid, at_once)
             self.node(ct).vzctl('kill-inside', veid, *(['--vzeventd'] if at_once else []))
             self.up(ct, False)
             ct.unknown = not at_once
@@ -187,7 +187,7 @@ class Machine(RuleBasedStateMachine):
         """vzctl dies at some point, its hook goes on without it. Somebody stops the container then."""
         ct = self.cts[veid]
         if not ct.broken and ct.running == (verb == 'stop') and not ct.suspended:
-            self.did('kill in ' + verb, veid, seconds)
+            self.did('kill in ' + verb, ct.place, veid, seconds)
             process = self.node(ct).vzctl_popen(verb, veid)
             time.sleep(seconds)
             process.kill()
@@ -202,12 +202,12 @@ class Machine(RuleBasedStateMachine):
     def suspend_or_resume(self, veid: str) -> None:
         ct = self.cts[veid]
         if ct.running and not ct.unknown:
-            self.did('suspend', veid)
+            self.did('suspend', ct.place, veid)
             self.node(ct).vzctl('suspend', veid)
             self.up(ct, False)
             ct.suspended = True
         elif ct.suspended and not ct.broken:
-            self.did('resume', veid)
+            self.did('resume', ct.place, veid)
             self.node(ct).vzctl('resume', veid)
             self.up(ct, True)
             ct.suspended = False
@@ -217,9 +217,10 @@ class Machine(RuleBasedStateMachine):
     def migrate(self, veid: str, online: bool) -> None:
         ct = self.cts[veid]
         if ct.running and not ct.broken:
-            self.did('migrate online' if online else 'migrate', veid)
+            self.did('migrate online' if online else 'migrate', ct.place, veid)
             self.node(ct).migrate(veid, self.world.places[1 - ct.place].node, online=online)
             ct.place = 1 - ct.place
+            self.touched.add(ct.place)
             self.up(ct, True)
 
     @precondition(lambda self: self.cts['101'].running and not self.cts['101'].broken)
@@ -231,11 +232,11 @@ class Machine(RuleBasedStateMachine):
         if ct.has != ct.variant:
             return
         if len(ct.names) == 1:
-            self.did('netif_add')
+            self.did('netif_add', ct.place)
             words = netif('101', 'eth0', 'eth1').partition(';')[2].rstrip('"\n')
             self.node(ct).vzctl('set', '101', '--netif_add', words, '--save')
         else:
-            self.did('netif_del')
+            self.did('netif_del', ct.place)
             self.node(ct).vzctl('set', '101', '--netif_del', 'eth1', '--save')
             self.node(ct).vzhook('gc')  # legacy vzctl calls no hook then
         ct.names = ['eth0', 'eth1'] if len(ct.names) == 1 else ['eth0']
@@ -246,16 +247,17 @@ class Machine(RuleBasedStateMachine):
     @rule(veid=st.sampled_from(VEIDS), variant=st.integers(0, VARIANTS - 1))
     @watched
     def edit(self, veid: str, variant: int) -> None:
-        self.did('edit', veid, variant)
         ct = self.cts[veid]
-        ct.variant, ct.broken = variant, False
-        self.write(ct)
+        if ct.broken or ct.variant != variant:
+            self.did('edit', ct.place, veid, variant)
+            ct.variant, ct.broken = variant, False
+            self.write(ct)
 
     @rule(veid=st.sampled_from(VEIDS), now=SELDOM)
     @watched
     def break_conf(self, veid: str, now: int) -> None:
         if not now and not self.cts[veid].broken:
-            self.did('break the conf', veid)
+            self.did('break the conf', self.cts[veid].place, veid)
             self.cts[veid].broken = True
             self.write(self.cts[veid])
 
@@ -265,7 +267,7 @@ class Machine(RuleBasedStateMachine):
         """What is edited is applied while the container runs; a mistake changes nothing."""
         ct = self.cts[veid]
         if ct.running:
-            self.did('run', veid)
+            self.did('run', ct.place, veid)
             code = self.node(ct).vzhook('run', veid, check=False).returncode
             assert code == (2 if ct.broken else 0)
             if not ct.broken:
@@ -292,7 +294,7 @@ class Machine(RuleBasedStateMachine):
     def restart_frr(self, now: int) -> None:
         """The slowest of all."""
         if not now:
-            self.did('restart FRR')
+            self.did('restart FRR', 0)
             self.world.frr.stop()
             self.world.frr.start()
 
@@ -317,10 +319,9 @@ class Machine(RuleBasedStateMachine):
     @invariant()
     @watched
     def it_holds(self) -> None:
-        if not self.done:
-            return  # the rule had nothing to do
-        self.done = ''
-        for number, place in enumerate(self.world.places):
+        places, self.touched = self.touched, set()  # none: the rule had nothing to do
+        for number in sorted(places):
+            place = self.world.places[number]
             here = [ct for ct in self.cts.values() if ct.place == number]
             doubtful = {address for ct in here if ct.unknown for variant in range(VARIANTS)
                         for address in addresses(ct.veid, variant, ct.veid == '101')}
@@ -340,7 +341,7 @@ class Machine(RuleBasedStateMachine):
             if not any(ct.unknown for ct in here):
                 assert found['code'] == (2 if any(ct.broken and ct.running for ct in here) else 0), found
         ct = self.cts['103']
-        if not ct.unknown:
+        if 0 in places and not ct.unknown:
             rows = self.world.frr.show('running-config')
             announced = {address for variant in range(VARIANTS) for address in addresses('103', variant)
                          if 'prefix-list vzhooks-standby' in rows and ' permit {}/32\n'.format(address) in rows}

@@ -11,7 +11,7 @@ from tests.lab.network import Lab
 
 STEPS = int(os.environ.get('STEPS', '120'))
 LENGTH = 15  # steps of one sequence
-SEED = os.environ.get('SEED', '')
+RANDOM = 'RANDOM_STEPS' in os.environ  # else the same sequences each time
 
 
 @pytest.mark.needs('root', 'vtysh', 'nft')
@@ -19,7 +19,7 @@ def test_whatever_is_done_to_containers() -> None:
     with Lab() as lab, contextlib.closing(World(lab)) as world:
         Machine.world = world
         made = settings(max_examples=max(1, STEPS // LENGTH), stateful_step_count=LENGTH, deadline=None, database=None,
-                        derandomize=not SEED, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
+                        derandomize=not RANDOM, suppress_health_check=list(HealthCheck), phases=[Phase.generate])
         try:
             run_state_machine_as_test(Machine, settings=made)
         finally:
