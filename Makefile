@@ -1,12 +1,12 @@
 # What a developer does in a day. PYTHON=… chooses the interpreter: python3 from PATH, for install /usr/bin/python3.
 .DEFAULT_GOAL := help
-.PHONY: help test demo lint bench faults fuzz machine pictures install deb rpm clean
+.PHONY: help test demo lint bench faults fuzz machine reference pictures install deb rpm clean
 SETUP = PYTHON="$(PYTHON)" sh tools/setup.sh
 VENV = .venv/bin/python
 VENV_HERE = $(CURDIR)/.venv/bin/python
 
 help:  ## this list
-	@sed -n 's/^\([a-z]*\):.*## */\1 /p' Makefile | while read -r name what; do printf '  make %-8s %s\n' "$$name" "$$what"; done
+	@sed -n 's/^\([a-z]*\):.*## */\1 /p' Makefile | while read -r name what; do printf '  make %-9s %s\n' "$$name" "$$what"; done
 
 test:  ## set up what the tests need and run them: ARGS="tests/unit -k conf" for a part
 	@$(SETUP) test
@@ -38,6 +38,10 @@ fuzz:  ## a million hostile inputs for the parsers, by atheris where pip has it:
 machine:  ## random sequences of what vzctl and people do, with what must hold after each step: STEPS=10000 about an hour
 	@$(SETUP) test
 	@PATH="$$PATH:/usr/sbin:/sbin" STEPS=$(or $(STEPS),10000) RANDOM_STEPS=yes $(VENV) -m pytest -rP tests/lab/test_machine.py
+
+reference:  ## write docs/reference.md anew from the code
+	@$(SETUP) test
+	@$(VENV) tools/reference.py
 
 pictures:  ## draw docs/map*.svg anew, by graphviz
 	@$(SETUP) test
