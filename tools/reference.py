@@ -1,4 +1,4 @@
-"""docs/reference.md: all variables, settings, commands and exit codes, from where each is said; run, it writes the page."""
+"""docs/reference.md: all variables, settings, commands and exit codes, from where each is said; run, it writes it."""
 import os
 import re
 import sys
@@ -14,8 +14,8 @@ from vzhooks.routing import settings as announce  # noqa: E402
 PATH = os.path.join(pages.REPOSITORY, "docs", "reference.md")
 HEAD = """# Reference
 
-Made by `make reference` from the README's table of variables, from etc/vz/vzhooks.conf, from the settings that the code knows and from the
-help texts. The same is in vzhook(8) and vzhooks.conf(5).
+Made by `make reference` from the README's table of variables, from etc/vz/vzhooks.conf, from the settings that the code
+knows and from the help texts. The same is in vzhook(8) and vzhooks.conf(5).
 
 """
 SECTIONS = (("node", nodeconf.SETTINGS), ("bridge NAME", bridge.SETTINGS), ("overlay NAME", overlay.SETTINGS),
