@@ -1,8 +1,9 @@
 """Turns what a template prints into a plan.  The only place that renders; slow, since it needs Jinja2."""
+import functools
 import os
 import shlex
 import stat
-from typing import List
+from typing import List, Tuple
 
 import jinja2
 
@@ -18,14 +19,11 @@ class TemplateError(Expected):
 
 def render(name: str, **values: object) -> List[plan.Line]:
     """Given the template NAME.j2 and its values, return the plan that it prints.  Raise TemplateError."""
-    for path in template_files():
+    files = template_files()
+    for path in files:
         _check_file(path)
-    loader = jinja2.FileSystemLoader([paths.templates(), SHIPPED])  # the administrator's first
-    # No HTML escaping: only values of checked alphabets come here (values.py), and _normal looks at the result.
-    environment = jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, autoescape=False,
-                                     trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     try:
-        text = environment.get_template(name + ".j2").render(**values)
+        text = _environment(tuple(files)).get_template(name + ".j2").render(**values)
     except jinja2.TemplateSyntaxError as error:
         raise TemplateError("%s:%d: %s; a Jinja2 template is wanted"
                             % (error.filename, error.lineno, error.message)) from None
@@ -41,6 +39,17 @@ def render(name: str, **values: object) -> List[plan.Line]:
         if line.undo:
             line.undo.command = _normal(line.undo.command, name)
     return lines
+
+
+@functools.lru_cache(maxsize=4)
+def _environment(files: Tuple[str, ...]) -> jinja2.Environment:
+    """Compiled once: that is most of what a plan costs.  Jinja2 itself sees that one of FILES has changed; a new one,
+    which may take the place of another, is a new environment.
+    """
+    loader = jinja2.FileSystemLoader([paths.templates(), SHIPPED])  # the administrator's first
+    # No HTML escaping: only values of checked alphabets come here (values.py), and _normal looks at the result.
+    return jinja2.Environment(loader=loader, undefined=jinja2.StrictUndefined, autoescape=False,
+                              trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
 
 
 def _check_file(path: str) -> None:
