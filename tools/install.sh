@@ -84,6 +84,6 @@ install -m 0644 docs/* "$dest/usr/share/doc/vzhooks/docs/"
 rm -rf "$dest/usr/share/doc/vzhooks/contrib"
 cp -R contrib "$dest/usr/share/doc/vzhooks/"
 chmod -R u=rwX,go=rX "$dest/usr/share/doc/vzhooks/contrib"
-for file in README.md CHANGELOG.md LICENSE; do
+for file in README.md CHANGELOG.md SECURITY.md LICENSE; do
     if [ -f $file ]; then install -m 0644 $file "$dest/usr/share/doc/vzhooks/"; fi
 done

@@ -16,10 +16,10 @@ export SOURCE_DATE_EPOCH LC_ALL=C TZ=UTC PYTHONDONTWRITEBYTECODE=1
 
 # The source as it is here, with what pages.py makes of it.
 if git rev-parse --git-dir >/dev/null 2>&1; then
-    git ls-files -z --cached --others --exclude-standard -- vzhooks tools packaging etc docs ./*.md LICENSE setup.cfg setup.py |
+    git ls-files -z --cached --others --exclude-standard -- vzhooks tools packaging etc docs contrib ./*.md LICENSE setup.cfg setup.py |
         xargs -0 sh -c 'for file; do [ ! -e "$file" ] || printf "%s\0" "$file"; done' sh
 else
-    find vzhooks tools packaging etc docs ./*.md LICENSE setup.cfg setup.py -type f -print0
+    find vzhooks tools packaging etc docs contrib ./*.md LICENSE setup.cfg setup.py -type f -print0
 fi | xargs -0 cp -P --parents -t "$build/$name"
 cd "$build/$name"
 find . -name __pycache__ -prune -exec rm -rf {} +
