@@ -51,7 +51,6 @@ class Veth(NamedTuple):
     routes: Tuple[Route, ...] = ()  # inside, beside the default
     announced: Announced = Announced()
     allow: Optional[Tuple[Union[Address, Mac], ...]] = None  # beyond its own addresses and MAC; None: all, unfiltered
-    ct0_elsewhere: Tuple[int, ...] = ()  # families of which an earlier veth in the same bridge leads to the node
 
     @property
     def all_addresses(self) -> Tuple[Address, ...]:

@@ -66,7 +66,6 @@ def plans(veid: str, call: Call) -> List[Planned]:
             veth = veth._replace(bridge=network.bridge, bridge_where=veth.interface.where)
         veths.append(veth)
         networks[veth.interface.ifname] = network
-    veths = _apart(veths)
     wanted = [veth for veth in veths if call.device in ("", veth.interface.host_ifname)]
     _refuse_mistakes(found, veths, Facts())
     nameless = [veth.interface.ifname for veth in wanted if not veth.interface.host_ifname]
@@ -82,13 +81,6 @@ def plans(veid: str, call: Call) -> List[Planned]:
         result.append(Planned(_ready(veth.interface.host_ifname, lines, doubts, files.node),
                               dict(files.files, **dict(network.inputs)), facts.read, live))
     return result
-
-
-def _apart(veths: List[Veth]) -> List[Veth]:
-    """Of two veths in one bridge the first alone leads to the node: the other's route would take the place of its."""
-    return [veth._replace(ct0_elsewhere=tuple(sorted({
-        address.family for other in veths[:index] if veth.bridge and other.bridge == veth.bridge and other.ct0 != ()
-        for address in other.all_addresses}))) for index, veth in enumerate(veths)]
 
 
 def _ready(device: str, lines: List[plan.Line], doubts: List[Mistake], node: NodeConf, devices: str = "") -> Ready:

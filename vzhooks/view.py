@@ -139,8 +139,7 @@ def _ct0(veth: Veth, facts: Facts) -> Tuple[Address, ...]:
     if veth.ct0 is not None:
         return tuple(address for address in veth.ct0 if address.family in families)
     found = [values.plain_address(facts.get("ipv%d" % family, veth.bridge), veth.bridge_where)
-             for family in sorted(families - set(veth.ct0_elsewhere))
-             if veth.bridge and facts.get("ipv%d" % family, veth.bridge)]
+             for family in sorted(families) if veth.bridge and facts.get("ipv%d" % family, veth.bridge)]
     own = {address.ip for address in veth.all_addresses}
     return tuple(address for address in found if address.ip not in own)
 

@@ -115,7 +115,8 @@ class Faults:
 
     def left(self) -> List[str]:
         """What lies in /run/vzhooks beside what is the node's own."""
-        there = self.node.run(['find', self.node.path('run/vzhooks'), '-mindepth', '1', '-not', '-path', '*/run/vzhooks/node*'],
+        there = self.node.run(['find', self.node.path('run/vzhooks'), '-mindepth', '1', '-not', '-path', '*/run/vzhooks/node*',
+                               '-not', '-path', '*/run/vzhooks/metrics*'],
                               check=False).stdout
         return there.split()
 

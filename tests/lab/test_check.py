@@ -103,6 +103,16 @@ def test_what_is_in_the_way_is_named_and_left(node: Node) -> None:
     assert node.vzhook('check', 102, check=False).returncode == 1
 
 
+def test_of_two_veths_in_one_bridge_either_route_to_the_node_will_do(node: Node) -> None:
+    node.conf(101, netif(101, 'eth0', 'eth1') + 'BRIDGEDEV=br0\nVETH_IP_ADDRESS={}/26\nVETH_IP_ADDRESS_eth1=85.86.87.201/26\n'.format(FIRST))
+    node.vzctl('start', 101)
+    assert drift(node, 101) == []
+    node.run(['ip', '-n', '101', 'route', 'del', '10.0.0.2'])
+    assert len(drift(node, 101)) == 2
+    node.vzhook('reconcile')
+    assert drift(node, 101) == []
+
+
 def test_a_conf_that_was_edited_and_one_with_a_mistake(node: Node) -> None:
     node.write('/etc/vz/vzhooks/templates/announce.j2', 'host  ip link set dev {{ veth.device }} txqueuelen 1001\n')
     for veid, address in ((101, FIRST), (102, SECOND)):

@@ -62,14 +62,6 @@ undo  ip route del default via 85.86.87.193 dev eth0
 """
 
 
-def test_of_two_veths_in_one_bridge_the_first_leads_to_the_node(node):
-    """The second one's route would replace the first one's."""
-    text, _ = node('NETIF="%s;ifname=eth1,host_ifname=veth101.1"\nBRIDGEDEV=br0\nVETH_IP_ADDRESS=10.0.0.5/24\n'
-                   'VETH_IP_ADDRESS_eth1="10.0.0.6/24 2001:db8::6/64"\n' % ETH0, dict(BR0, **{"ipv6 br0": "2001:db8::2"}))
-    assert [row for row in text.split("\n") if "route replace" in row] == [
-        "ct    ip route replace 10.0.0.2 dev eth0", "ct    ip route replace 2001:db8::2 dev eth1"]
-
-
 def test_two_veths_each_with_its_own_bridge_and_ipv6_without_dad(node):
     text, said = node('NETIF="%s;ifname=eth1,host_ifname=veth101.1"\nVETH_IP_ADDRESS_eth0=10.0.0.5/24\nBRIDGEDEV_eth0=br0\n'
                       'VETH_IP_ADDRESS_eth1=2001:db8::5/64\nBRIDGEDEV_eth1=br1\nVE_DEFAULT_GATEWAY_eth1=fe80::1\n' % ETH0,
