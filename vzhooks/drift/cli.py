@@ -5,7 +5,7 @@ from typing import Callable, List, Sequence, Tuple
 
 import click
 
-from vzhooks import journal
+from vzhooks import journal, process
 from vzhooks.arguments import Veid, must_exist
 from vzhooks.drift import check as checking
 from vzhooks.drift import last, running
@@ -49,6 +49,7 @@ def reconcile(veids: Tuple[str, ...], dry_run: bool) -> None:
     What is right stays untouched.  Exit code 0: now all is as planned, 1: not, 2: a mistake in a conf file.
     """
     found, wanted = planner.conf(), chosen(veids)
+    process.find("ip")  # each step would say that it is missing
     if not veids:
         Reconciler(found, say, click.echo if dry_run else show, dry_run).shared()
     results = checking.check(wanted, found, not veids)
@@ -112,8 +113,10 @@ def keep(results: Sequence[Result], whole: bool) -> None:
     """Keep results for `vzhook status`; that it cannot be done is no failure of the check."""
     try:
         last.save(results, whole)
-    except (Expected, OSError) as error:
+    except Expected as error:
         say("the result is not kept: %s" % error)
+    except OSError as error:
+        say("the result is not kept: %s: %s" % (error.filename, error.strerror))
 
 
 def name(result: Result) -> str:
