@@ -103,11 +103,12 @@ def confirm(say: Callable[[str], None]) -> bool:
     waits = journal.pending()
     lines = waits.new if waits else journal.read()
     journal.settle()
-    try:
-        remember([line.command for line in lines])
-    except (Expected, OSError) as error:
-        say("it is kept, but will be asked for again at boot: %s" % error)
-    return bool(lines)
+    if lines:
+        try:
+            remember([line.command for line in lines])
+        except (Expected, OSError) as error:
+            say("it is kept, but will be asked for again at boot: %s" % error)
+    return waits is not None or bool(lines)
 
 
 def waiting() -> List[str]:
