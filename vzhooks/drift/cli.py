@@ -12,7 +12,7 @@ from vzhooks.drift import last, running
 from vzhooks.drift.check import NODE, Result
 from vzhooks.drift.gc import Collector, started, written
 from vzhooks.drift.reconcile import Reconciler, repairable
-from vzhooks.errors import Expected
+from vzhooks.errors import Expected, reason
 from vzhooks.node import planner
 from vzhooks.terminal import say, show
 
@@ -113,10 +113,8 @@ def keep(results: Sequence[Result], whole: bool) -> None:
     """Keep results for `vzhook status`; that it cannot be done is no failure of the check."""
     try:
         last.save(results, whole)
-    except Expected as error:
-        say("the result is not kept: %s" % error)
-    except OSError as error:
-        say("the result is not kept: %s: %s" % (error.filename, error.strerror))
+    except (Expected, OSError) as error:
+        say("the result is not kept: %s" % reason(error))
 
 
 def name(result: Result) -> str:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Callable, ContextManager, Iterator, List, Sequence
 
 from vzhooks import log, paths, process, store
-from vzhooks.errors import Expected
+from vzhooks.errors import Expected, reason
 from vzhooks.node import change, journal, status
 from vzhooks.node.change import Change
 
@@ -107,7 +107,7 @@ def confirm(say: Callable[[str], None]) -> bool:
         try:
             remember([line.command for line in lines])
         except (Expected, OSError) as error:
-            say("it is kept, but will be asked for again at boot: %s" % error)
+            say("it is kept, but will be asked for again at boot: %s" % reason(error))
     return waits is not None or bool(lines)
 
 
