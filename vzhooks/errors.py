@@ -25,7 +25,7 @@ class ConfigError(Expected):
         self.mistakes = list(mistakes)
 
 
-def reason(error: Exception) -> str:
+def reason(error: BaseException) -> str:
     """What people are told of a failure: of one that the kernel names, the file and why, without its number."""
     if isinstance(error, OSError) and error.filename:
         return "%s: %s" % (error.filename, error.strerror)

@@ -39,7 +39,7 @@ def carry_out_and_wait(made: Change, seconds: int, say: Callable[[str], None], l
         except BaseException as error:
             if not isinstance(error, (Expected, OSError)):
                 traceback.print_exc()  # a bug; nobody above would say it
-            say(str(error))
+            say(reason(error))
             _try_to_go_back(waits, say)  # whatever is not undone yet
             return 1
         os.close(lock.fd)
