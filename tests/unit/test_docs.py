@@ -99,3 +99,8 @@ def test_the_walk_of_the_readme_leads_through_files_that_exist():
                     not os.path.exists(os.path.join(REPO, "vzhooks", file)) and not os.path.exists(REPO + "/vzhooks/node/" + file)):
                 missing.append(file)
     assert walk.count(".py") > 50 and missing == []
+
+
+def test_every_command_is_in_the_readmes_table():
+    table = " ".join(re.findall(r"(?m)^\| (`vzhook.*?) \| ", read(REPO + "/README.md")))
+    assert {name for name in cli.vzhook.commands if not re.search(r"`vzhook %s\b" % name, table)} == set()
