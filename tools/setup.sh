@@ -18,6 +18,8 @@ quietly() {    # quietly COMMAND…: output to the log, shown only when it fails
     return 1
 }
 
+[ -w . ] || die "$PWD is not yours to write to: clone vzhooks into a directory of your own"
+
 # --- system packages: tools/packages.txt says which
 case $goal in
     demo) scope='all lab' ;;

@@ -28,6 +28,18 @@ class Device(click.ParamType):  # type: ignore[type-arg]
             self.fail("'%s': %s" % (log.printable(value), error), param, ctx)
 
 
+class NewFile(click.ParamType):  # type: ignore[type-arg]
+    """A file to be written; the kernel's message would name the one that is written before the renaming."""
+
+    name = "FILE"
+
+    def convert(self, value: str, param: Optional[click.Parameter], ctx: Optional[click.Context]) -> str:
+        directory = os.path.dirname(os.path.abspath(value))
+        if not value or os.path.isdir(value) or not os.path.isdir(directory):
+            self.fail("'%s': a file in a directory that exists is wanted" % log.printable(value), param, ctx)
+        return value
+
+
 def must_exist(veid: str) -> None:
     """A typing error in a VEID must not look like a container without a network."""
     path = paths.container_conf(veid)

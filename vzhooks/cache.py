@@ -7,7 +7,7 @@ import os
 import time
 
 from vzhooks import __version__, facts, paths, plan, store
-from vzhooks.errors import Expected
+from vzhooks.errors import Expected, reason
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def save(veid: str, call: str, ready: Ready, inputs: "Dict[str, str]", live: "Di
         store.make_directory(paths.cache(veid))
         store.save(_path(veid, ready.device), header, plan.text(ready.lines))
     except (Expected, OSError) as error:
-        return UNWRITABLE + str(error)
+        return UNWRITABLE + reason(error)
     return ""
 
 

@@ -23,3 +23,10 @@ class ConfigError(Expected):
     def __init__(self, mistakes: "Sequence[str]") -> None:
         super().__init__("\n".join(mistakes))
         self.mistakes = list(mistakes)
+
+
+def reason(error: BaseException) -> str:
+    """What people are told of a failure: of one that the kernel names, the file and why, without its number."""
+    if isinstance(error, OSError) and error.filename:
+        return "%s: %s" % (error.filename, error.strerror)
+    return str(error)

@@ -1,9 +1,10 @@
 """`vzhook lint`: what is wrong or doubtful in the conf files, all of it, without touching anything."""
+import os
 from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
-from vzhooks import antispoof, duplicates, planner, typos, warming
+from vzhooks import antispoof, duplicates, paths, planner, process, typos, warming
 from vzhooks.duplicates import Read
-from vzhooks.errors import ConfigError
+from vzhooks.errors import ConfigError, Expected
 from vzhooks.mistakes import Mistake
 from vzhooks.model import Container
 from vzhooks.node import bridgeview, share
@@ -52,31 +53,43 @@ def everything(veids: Sequence[str]) -> Iterator[Tuple[str, Findings]]:
 
 
 def node() -> Findings:
-    """What is wrong with vzhooks.conf, on this node."""
+    """What is wrong with vzhooks.conf, on this node; without ip (a repository's CI) as far as files tell."""
+    confs = os.path.dirname(paths.container_conf("0"))
+    nowhere = [] if os.path.isdir(confs) else [
+        Mistake(confs + ":1", "no such directory", "the conf files of vzctl's containers are wanted there")]
     try:
-        mistakes, doubts = node_planner.judge(node_planner.conf(), bridgeview.live())
+        found = node_planner.conf()
+        try:
+            mistakes, doubts = node_planner.judge(found, bridgeview.live())
+        except process.MissingCommand:
+            mistakes = list(found.mistakes + found.node_mistakes)
+            doubts = list(found.doubts) + [Mistake(paths.node_conf() + ":1", "not compared with this machine, which "
+                                                   "has no ip", "iproute2 is wanted for that")]
     except ConfigError as error:
-        return Findings(error.mistakes, [])
-    return Findings(_texts(mistakes), _texts(doubts))
+        return Findings(error.mistakes, _texts(nowhere))
+    return Findings(_texts(mistakes), _texts(doubts + nowhere))
 
 
 def container(veid: str) -> Findings:
     """What is wrong with a container's files; mistakes in vzhooks.conf are the node's."""
+    mistakes: List[str] = []
+    here = []
     try:
         files, found = planner.read(veid)
+    except ConfigError as error:
+        return Findings(error.mistakes, [])
+    try:
         planner.validate(veid)
-        mistakes: List[str] = []
     except ConfigError as error:
         mistakes = error.mistakes
-        try:
-            files, found = planner.read(veid)
-        except ConfigError:
-            return Findings(mistakes, [])
+    except Expected as error:  # no mistake of the conf's, and no reason to keep back what others have
+        mistakes = [str(mistake) for mistake in found.mistakes]
+        here = ["%s:1: no plan can be made on this machine: %s" % (paths.node_conf(), error)]
     doubts = (list(found.doubts) + _venet(found, files.node) + _filtered(found) + _announced(found, files.node)
               + share.in_overlays(files.node, found)
               + typos.among(files.conf, files.path, found))
     nodes = {str(mistake) for mistake in files.node.mistakes}
-    return Findings([mistake for mistake in mistakes if mistake not in nodes], _texts(doubts),
+    return Findings([mistake for mistake in mistakes if mistake not in nodes], _texts(doubts) + here,
                     Read(files.conf, found))
 
 

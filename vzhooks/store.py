@@ -4,6 +4,7 @@ A file is `KEY VALUE` lines, an empty line, and plan text; its last line is `# e
 known.  Files are root's, 0600 in directories of 0700, written to a temporary name and renamed; one that is not so was
 not written by us and is not believed.
 """
+import errno
 import fcntl
 import os
 import time
@@ -103,7 +104,7 @@ def read_trusted(path: str) -> "Optional[str]":
 
 def make_directory(path: str) -> None:
     """Make a private directory and what is above it.  Raise Unusable where it, or the one above, is somebody else's:
-    whoever can write there could put another in its place.
+    whoever can write there could put another in its place; PermissionError where it is root's and we are not.
     """
     above = os.path.dirname(path)
     try:
@@ -120,6 +121,8 @@ def make_directory(path: str) -> None:
 
 
 def _check_directory(path: str, status: os.stat_result) -> None:
+    if status.st_uid == 0 != os.geteuid():
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)  # the command line says who may
     if status.st_mode & 0o170022 != 0o040000 or status.st_uid != os.geteuid():
         raise Unusable("%s: not a directory of ours (mode %o, owner %d)" % (path, status.st_mode, status.st_uid))
 

@@ -7,9 +7,13 @@ from vzhooks.call import Call
 
 
 def containers() -> List[str]:
-    """The VEIDs that have a conf file, integers first in their order."""
+    """The VEIDs that have a conf file, integers first in their order; none where no container was ever made."""
     found = []
-    for name in os.listdir(os.path.dirname(paths.container_conf("0"))):
+    try:
+        listed = os.listdir(os.path.dirname(paths.container_conf("0")))
+    except FileNotFoundError:
+        return []
+    for name in listed:
         if name.endswith(".conf") and names.is_veid(name[:-len(".conf")]):
             found.append(name[:-len(".conf")])
     return sorted(found, key=order)

@@ -1,5 +1,6 @@
 """`vzhook lint`: what is wrong or doubtful, all of it, without touching anything."""
 import json
+import os
 
 import pytest
 from click.testing import CliRunner
@@ -8,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.unit.fakenode import FakeNode
 from tests.unit.test_node_plan import SCENARIO2
-from vzhooks import cli, lint, typos
+from vzhooks import cli, lint, paths, typos
 
 
 @pytest.fixture
@@ -164,3 +165,21 @@ def test_the_command_as_compilers_and_as_json(put, root, node):
     assert run.exit_code == 2 and [(row["file"], row["line"], row["severity"], row["container"]) for row in rows] == [
         (path, 2, "mistake", "101"), (path, 3, "doubt", "101")]
     assert rows[1]["message"] == "BRIDGDEV, which means nothing; 'BRIDGEDEV' is wanted, if that is meant"
+
+
+def test_a_machine_without_programs_says_what_files_tell(put, root, monkeypatch):
+    """A configuration repository's CI.  What cannot be known there is said once."""
+    monkeypatch.setattr(paths, "PATH", root + "/bin")
+    put("/etc/vz/vzhooks.conf", "[bridge br0]\nports = eth0\n[network x]\ncidr = 10\n")
+    for number in 1, 2:
+        put("/etc/vz/conf/10%d.conf" % number, NETIF % (number, number) + "BRIDGEDEV=br0\nVETH_IP_ADDRESS=ten\n")
+    rows = CliRunner(env={"LC_ALL": "C.UTF-8"}).invoke(cli.vzhook, ["lint"]).output.replace(root + "/etc/vz/", "").splitlines()
+    places = [(row.split(":")[0], ": doubtful: " in row) for row in rows]
+    assert places.count(("conf/101.conf", False)) == places.count(("conf/102.conf", False)) == 1
+    assert places.count(("vzhooks.conf", False)) >= 1 and 1 <= places.count(("vzhooks.conf", True)) <= 2, rows
+
+
+def test_a_machine_without_vzctl(root, node):
+    os.rmdir(root + "/etc/vz/conf")
+    assert [text.replace(root, "") for text in lint.node().doubts] == [
+        "/etc/vz/conf:1: no such directory; the conf files of vzctl's containers are wanted there"]

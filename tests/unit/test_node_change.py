@@ -1,4 +1,7 @@
 """From what the node has to what it should have, and back: only what differs, nothing gone before its successor is there."""
+import os
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -6,7 +9,7 @@ from hypothesis import strategies as st
 from tests.unit.fakenode import FakeNode
 from tests.unit.test_plan import parts
 from vzhooks import apply, plan, store
-from vzhooks.node import change, journal, planner
+from vzhooks.node import change, confirm, journal, planner
 from vzhooks.node.change import Change, make_sure
 
 BR0 = "[bridge br0]\nports = eth0\naddress = 10.0.0.2/24\ngateway = 10.0.0.1\n"
@@ -237,3 +240,12 @@ def test_any_plan_after_any_other(root, node, first, second, lost, foreign):
         assert node.state() == before
         for n in foreign:
             node.ip("rule del " + row % (11800 + n, n, 100 + n))
+
+
+def test_a_change_that_only_takes_away_is_confirmed_too_and_without_one_nothing_is_noted(root):
+    said = []
+    with journal.lock():
+        assert not confirm.confirm(said.append)
+        journal.wait(journal.Pending([plan.Line("node", "ip link set dev br0 up")], [], "1 1", time.monotonic() + 60, []))
+        assert confirm.confirm(said.append) and journal.pending() is None
+    assert said == [] and not os.path.exists(root + "/var/lib/vzhooks")

@@ -5,14 +5,14 @@ from typing import Callable, List, Sequence, Tuple
 
 import click
 
-from vzhooks import journal
+from vzhooks import journal, process
 from vzhooks.arguments import Veid, must_exist
 from vzhooks.drift import check as checking
 from vzhooks.drift import last, running
 from vzhooks.drift.check import NODE, Result
 from vzhooks.drift.gc import Collector, started, written
 from vzhooks.drift.reconcile import Reconciler, repairable
-from vzhooks.errors import Expected
+from vzhooks.errors import Expected, reason
 from vzhooks.node import planner
 from vzhooks.terminal import say, show
 
@@ -49,6 +49,7 @@ def reconcile(veids: Tuple[str, ...], dry_run: bool) -> None:
     What is right stays untouched.  Exit code 0: now all is as planned, 1: not, 2: a mistake in a conf file.
     """
     found, wanted = planner.conf(), chosen(veids)
+    process.find("ip")  # each step would say that it is missing
     if not veids:
         Reconciler(found, say, click.echo if dry_run else show, dry_run).shared()
     results = checking.check(wanted, found, not veids)
@@ -113,7 +114,7 @@ def keep(results: Sequence[Result], whole: bool) -> None:
     try:
         last.save(results, whole)
     except (Expected, OSError) as error:
-        say("the result is not kept: %s" % error)
+        say("the result is not kept: %s" % reason(error))
 
 
 def name(result: Result) -> str:

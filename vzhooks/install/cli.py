@@ -7,7 +7,7 @@ from typing import Iterable, Iterator, List, Tuple
 import click
 
 from vzhooks import paths, plan, process, store, warming
-from vzhooks.arguments import Veid
+from vzhooks.arguments import Veid, must_exist
 from vzhooks.errors import ConfigError, Expected
 from vzhooks.install import adopt as adopting
 from vzhooks.install import changes, record
@@ -59,6 +59,8 @@ def adopt(veids: Tuple[str, ...], clean: bool, dry_run: bool) -> None:
     Nothing of their network is changed: only a journal is written ('vzhook run VEID' also adds what is missing).
     Host routes that the older script has left behind are listed.
     """
+    for veid in veids:
+        must_exist(veid)
     wrong = _adopt(veids or warming.containers(), dry_run)
     known = adopting.confs()
     with store.Lock(paths.run("node")):

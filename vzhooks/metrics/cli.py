@@ -4,11 +4,13 @@ from typing import Optional
 
 import click
 
+from vzhooks.arguments import NewFile
 from vzhooks.metrics import tally, text
 
 
 @click.command()
-@click.option("--textfile", metavar="PATH", help="Replace this file, for node_exporter's textfile collector.")
+@click.option("--textfile", metavar="PATH", type=NewFile(),
+              help="Replace this file, for node_exporter's textfile collector.")
 def metrics(textfile: Optional[str]) -> None:
     """Print what the hooks did and what is set up, in Prometheus' text format."""
     page = text.page(tally.fold())

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Callable, ContextManager, Iterator, List, Sequence
 
 from vzhooks import log, paths, process, store
-from vzhooks.errors import Expected
+from vzhooks.errors import Expected, reason
 from vzhooks.node import change, journal, status
 from vzhooks.node.change import Change
 
@@ -39,7 +39,7 @@ def carry_out_and_wait(made: Change, seconds: int, say: Callable[[str], None], l
         except BaseException as error:
             if not isinstance(error, (Expected, OSError)):
                 traceback.print_exc()  # a bug; nobody above would say it
-            say(str(error))
+            say(reason(error))
             _try_to_go_back(waits, say)  # whatever is not undone yet
             return 1
         os.close(lock.fd)
@@ -103,11 +103,12 @@ def confirm(say: Callable[[str], None]) -> bool:
     waits = journal.pending()
     lines = waits.new if waits else journal.read()
     journal.settle()
-    try:
-        remember([line.command for line in lines])
-    except (Expected, OSError) as error:
-        say("it is kept, but will be asked for again at boot: %s" % error)
-    return bool(lines)
+    if lines:
+        try:
+            remember([line.command for line in lines])
+        except (Expected, OSError) as error:
+            say("it is kept, but will be asked for again at boot: %s" % reason(error))
+    return waits is not None or bool(lines)
 
 
 def waiting() -> List[str]:

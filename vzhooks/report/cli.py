@@ -7,8 +7,8 @@ from typing import List, Optional
 
 import click
 
-from vzhooks import journal
-from vzhooks.arguments import Veid
+from vzhooks import journal, process
+from vzhooks.arguments import NewFile, Veid
 from vzhooks.drift import check as checking
 from vzhooks.drift.cli import keep
 from vzhooks.errors import Expected
@@ -76,6 +76,7 @@ def _show(report: gather.Report, again: bool) -> None:
 
 def look() -> None:
     """Have containers and node compared with the kernel, so that their drift is that of now."""
+    process.find("ip")  # without it the rest has nothing to show either, and would say so once more
     try:
         keep(checking.check(journal.containers(), planner.conf(), True), True)
     except Expected as error:
@@ -84,7 +85,7 @@ def look() -> None:
 
 @click.command("map")
 @click.argument("veid", type=Veid(), required=False)
-@click.option("-o", "--output", "path", metavar="FILE", type=click.Path(dir_okay=False),
+@click.option("-o", "--output", "path", metavar="FILE", type=NewFile(),
               help="A picture: FILE.svg, .png (both by graphviz) or .dot, or the tree in FILE.txt.")
 @click.option("--check", is_flag=True, help="Compare with the kernel now, and ask the peers of overlays.")
 def map_(veid: Optional[str], path: Optional[str], check: bool) -> None:

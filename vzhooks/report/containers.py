@@ -86,10 +86,7 @@ class Shared(NamedTuple):
 def gather(node: NodeConf) -> List[Container]:
     """All containers that have a conf file, a journal or a row of vzlist, by VEID."""
     shared = Shared(node, VzConf(), paths.boot_id(), known.drifts(), known.starts(), known.listed() or [])
-    try:
-        with_conf = set(warming.containers())
-    except FileNotFoundError:
-        with_conf = set()  # a node without OpenVZ
+    with_conf = set(warming.containers())
     veids = with_conf | set(journal.containers()) | set(shared.listed)
     return [_container(veid, veid in with_conf, shared) for veid in sorted(veids, key=warming.order)]
 
