@@ -3,8 +3,8 @@
     every.py UID PATH closed|open <COMMAND-LINES
 
 UID: whose rights they get (0: ours). PATH: where they find programs. closed: nobody reads their stdout. COMMAND-LINES: a JSON
-list of lists of words. Prints a JSON list of [exit code, stdout, stderr]. Each child ends as a Python program does, so that
-what an interpreter still says at its end is part of stderr.
+list of lists of words. Prints a JSON list of [exit code, stdout, stderr]. With `closed` each child ends as a Python program does,
+so that what an interpreter still says at its end is part of stderr.
 """
 import importlib
 import json
@@ -38,7 +38,13 @@ def begin(words: List[str], outputs: Sequence[int], uid: int, closed: bool) -> i
         os.setgroups([])
         os.setgid(uid)
         os.setuid(uid)
-    cli.main(words)
+    try:
+        cli.main(words)
+    except SystemExit as end:
+        if closed:
+            raise
+        sys.stderr.flush()
+        os._exit(int(end.code or 0))  # Python's own end is most of what a child costs
     raise AssertionError('main() has returned')
 
 

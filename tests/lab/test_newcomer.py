@@ -118,6 +118,6 @@ def test_a_reader_who_goes_and_a_narrow_terminal(lab: Lab) -> None:
     node.vzctl('start', 101)
     shown = tried(node, [('status',), ('map',)], COLUMNS='80', LANG='C')
     assert max(len(row) for row in shown['status',].out.splitlines()) <= 80 and all(char < '\x7f' for char in shown['map',].out)
-    lines: List[Words] = [('--version',)] + LEAVES + [names + ('--help',) for names in TREE] + [names + ('101',) for names in WITH_VEID]
+    lines: List[Words] = [('--version',)] + LEAVES + [names + ('--help',) for names in GROUPS] + [names + ('101',) for names in WITH_VEID]
     ended = tried(node, lines, closed=True, LANG='C.UTF-8', COLUMNS='200')
     assert [words for words, one in ended.items() if 'Broken pipe' in one.err] == []
