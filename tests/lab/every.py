@@ -1,10 +1,10 @@
 """Runs many command lines of vzhook, each in a fork of this one process: a start of Python for each would take minutes.
 
-    every.py UID PATH closed|open <COMMAND-LINES
+    every.py UID PATH open|closed|full <COMMAND-LINES
 
-UID: whose rights they get (0: ours). PATH: where they find programs. closed: nobody reads their stdout. COMMAND-LINES: a JSON
-list of lists of words. Prints a JSON list of [exit code, stdout, stderr]. Each child ends as a Python program does, so that
-what an interpreter still says at its end is part of stderr.
+UID: whose rights they get (0: ours). PATH: where they find programs. closed: nobody reads their stdout; full: it goes to a
+full disk. COMMAND-LINES: a JSON list of lists of words. Prints a JSON list of [exit code, stdout, stderr]. With the latter two each
+child ends as a Python program does, so that what an interpreter still says at its end is part of stderr.
 """
 import importlib
 import json
@@ -23,22 +23,28 @@ LATE = ['click._termui_impl', 'encodings.idna', 'encodings.unicode_escape', 'jin
     module.name for module in pkgutil.walk_packages(vzhooks.__path__, 'vzhooks.')]
 
 
-def begin(words: List[str], outputs: Sequence[int], uid: int, closed: bool) -> int:
+def begin(words: List[str], outputs: Sequence[int], uid: int, stdout: str) -> int:
     """Start one, return its process id. In the child: never returns."""
     pid = os.fork()
     if pid:
         return pid
     for number, output in enumerate(outputs, 1):
         os.dup2(output, number)
-    if closed:
+    if stdout != 'open':
         reader, writer = os.pipe()
-        os.dup2(writer, 1)
+        os.dup2(writer if stdout == 'closed' else os.open('/dev/full', os.O_WRONLY), 1)
         os.close(reader)
     if uid:
         os.setgroups([])
         os.setgid(uid)
         os.setuid(uid)
-    cli.main(words)
+    try:
+        cli.main(words)
+    except SystemExit as end:
+        if stdout != 'open':
+            raise
+        sys.stderr.flush()
+        os._exit(int(end.code or 0))  # Python's own end is most of what a child costs
     raise AssertionError('main() has returned')
 
 
@@ -64,7 +70,7 @@ def main() -> None:
     results = []
     for words in lines:
         outputs = scratch(), scratch()
-        status = os.waitpid(begin(words, outputs, int(sys.argv[1]), sys.argv[3] == 'closed'), 0)[1]
+        status = os.waitpid(begin(words, outputs, int(sys.argv[1]), sys.argv[3]), 0)[1]
         code = os.WEXITSTATUS(status) if os.WIFEXITED(status) else -os.WTERMSIG(status)
         results.append([code] + [text(fd) for fd in outputs])
     json.dump(results, sys.stdout)

@@ -39,12 +39,12 @@ LEAVES = [names for names in TREE if names not in GROUPS]
 WITH_VEID = [names for names in LEAVES for parameter in TREE[names].params if getattr(parameter.type, 'name', '') == 'VEID']
 
 
-def tried(node: Node, lines: Sequence[Words], root: str = '', path: str = PATH, uid: int = 0, closed: bool = False,
+def tried(node: Node, lines: Sequence[Words], root: str = '', path: str = PATH, uid: int = 0, stdout: str = 'open',
           **env: str) -> Dict[Words, Ended]:
     """Run command lines on a node, each as {words: how it ended}; what must be so for all of them is asserted."""
     surroundings = {name: value for name, value in environment().items() if not name.startswith(('LANG', 'LC_'))}
     surroundings.update(env, VZHOOKS_ROOT=root or node.root)
-    done = node.run([sys.executable, '-B', os.path.join(HERE, 'every.py'), uid, path, 'closed' if closed else 'open'],
+    done = node.run([sys.executable, '-B', os.path.join(HERE, 'every.py'), uid, path, stdout],
                     input=json.dumps(lines), env=surroundings, timeout=120)
     ended = {words: Ended(*one) for words, one in zip(lines, json.loads(done.stdout))}
     assert len(ended) == len(lines)
@@ -118,6 +118,8 @@ def test_a_reader_who_goes_and_a_narrow_terminal(lab: Lab) -> None:
     node.vzctl('start', 101)
     shown = tried(node, [('status',), ('map',)], COLUMNS='80', LANG='C')
     assert max(len(row) for row in shown['status',].out.splitlines()) <= 80 and all(char < '\x7f' for char in shown['map',].out)
-    lines: List[Words] = [('--version',)] + LEAVES + [names + ('--help',) for names in TREE] + [names + ('101',) for names in WITH_VEID]
-    ended = tried(node, lines, closed=True, LANG='C.UTF-8', COLUMNS='200')
+    lines: List[Words] = [('--version',)] + LEAVES + [names + ('--help',) for names in GROUPS] + [names + ('101',) for names in WITH_VEID]
+    ended = tried(node, lines, stdout='closed', LANG='C.UTF-8', COLUMNS='200')
     assert [words for words, one in ended.items() if 'Broken pipe' in one.err] == []
+    for words, one in tried(node, [('status',), ('map',), ('--help',)], stdout='full').items():
+        assert (one.code, one.err) == (1, 'vzhook: No space left on device\n'), words
