@@ -1,5 +1,6 @@
 """The hooks as processes, in the surroundings that vzctl gives them (vzctl-protocol.md)."""
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -40,7 +41,7 @@ def log(root):
             return []
         with open(path) as file:
             return ["%o" % (os.stat(path).st_mode & 0o777)] + [
-                row.split("]: ", 1)[1].rstrip("\n").replace(root, "").split(" in 0.")[0].split(" after 0.")[0]
+                re.sub(r" (in|after) [0-9.]+ s$", "", row.split("]: ", 1)[1].rstrip("\n").replace(root, ""))
                 for row in file]
     os.makedirs(root + "/var/log")
     return rows
