@@ -354,10 +354,10 @@ class Machine(RuleBasedStateMachine):
             if ct.suspended:
                 self.node(ct).run(['rm', '-f', self.node(ct).path('/vz/dump/{}'.format(ct.veid))])
             self.node(ct).vzctl('stop', ct.veid, check=False)
+            if ct.unknown:
+                self.node(ct).vzhook('clean', ct.veid)
         for place in self.world.places:
-            for veid in VEIDS:
-                place.node.vzhook('clean', veid, check=False)
-                place.node.run(['rm', '-f', place.node.path('/etc/vz/conf/{}.conf'.format(veid))])
+            place.node.run(['rm', '-f'] + [place.node.path('/etc/vz/conf/{}.conf'.format(veid)) for veid in VEIDS])
             now = place.reading.now()
             assert now.host_routes(self.all_addresses()) == {} and now.filtered(self.all_addresses()) == set()
             same(now.foreign, place.foreign)

@@ -10,7 +10,7 @@ from tests.lab.machine import Machine, World
 from tests.lab.network import Lab
 
 STEPS = int(os.environ.get('STEPS', '120'))
-LENGTH = 15  # steps of one sequence
+LENGTH = 15 if STEPS < 1000 else 50  # steps of one sequence
 RANDOM = 'RANDOM_STEPS' in os.environ  # else the same sequences each time
 
 
