@@ -118,10 +118,10 @@ def _is_replaced(line: plan.Line, one: Running, inner: Inner, reading: Reading) 
     """Whether another of the container's veths has taken over the route, as the one set up last in the same bridge does
     with that to the node.
     """
-    route = line.command.split()[:4]  # ip route replace DESTINATION
+    route = line.command.split()[:4]  # ip route replace DESTINATION; `default` is that of either family
     return route[1:3] == ["route", "replace"] and any(
-        other.place == "ct" and other.command.split()[:4] == route and inner.holds(other.command, reading)
-        for other in one.all_lines)
+        other.place == "ct" and other.command.split()[:4] == route and (":" in other.command) == (":" in line.command)
+        and inner.holds(other.command, reading) for other in one.all_lines)
 
 
 def judge(line: plan.Line, reading: Reading, drift: List[Drift]) -> int:
