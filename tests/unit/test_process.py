@@ -1,7 +1,6 @@
 """The one place that starts processes, by both ways of starting them."""
 import os
 import signal
-import subprocess
 import sys
 import time
 
@@ -211,44 +210,3 @@ def test_settled_surroundings_are_our_own(tmp_path, around, wanted):
     code.write_text(SETTLE % REPO)
     result = sh("umask 0; cd /tmp; exec %s %s %s" % (sys.executable, code, around))
     assert (result.output, result.status) == (wanted, 0), result.errors
-
-
-FEED = """
-import sys
-sys.path.insert(0, %r)
-from vzhooks import process
-process.run(["sh", "-c", "echo $$ >%s.pid; while [ ! -e %s.go ]; do sleep 0.01; done; exec cat >%s"],
-            "".join("%%06d\\n" %% number for number in range(20000)))
-"""
-
-
-def test_a_program_whose_caller_is_killed_reads_no_part_of_a_line(tmp_path):
-    """It would take what came of an address for an address."""
-    out = str(tmp_path / "out")
-    caller = subprocess.Popen([sys.executable, "-c", FEED % (REPO, out, out, out)])
-    until(lambda: os.path.exists(out + ".pid") and os.stat(out + ".pid").st_size)
-    time.sleep(0.2)  # until the pipe is full
-    caller.kill()
-    caller.wait()
-    with open(out + ".pid") as file:
-        reader = int(file.read())
-    open(out + ".go", "w").close()
-    until(lambda: not os.path.exists("/proc/%d" % reader) or state(reader) == "Z")
-    with open(out) as file:
-        read = file.read()
-    assert 0 < len(read) < 140000 and set(map(len, read.split("\n"))) == {0, 6}
-
-
-def until(there):
-    deadline = time.monotonic() + 20
-    while not there():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
-def state(pid):
-    try:
-        with open("/proc/%d/stat" % pid) as file:
-            return file.read().rpartition(")")[2].split()[0]
-    except OSError:
-        return "Z"
