@@ -196,6 +196,9 @@ class Machine(RuleBasedStateMachine):
             process.communicate()
             self.up(ct, False)
             self.node(ct).vzctl('stop', veid, check=False)
+            # What the stand-in has made of a container that it does not know of yet would be a second one of its MAC.
+            for number in range(2):
+                self.node(ct).run(['ip', 'link', 'del', host_ifname(veid, number)], check=False)
             self.node(ct).vzhook('clean', veid)
 
     @rule(veid=st.sampled_from(VEIDS))
@@ -359,5 +362,6 @@ class Machine(RuleBasedStateMachine):
         for place in self.world.places:
             place.node.run(['rm', '-f'] + [place.node.path('/etc/vz/conf/{}.conf'.format(veid)) for veid in VEIDS])
             now = place.reading.now()
+            assert not now.veths
             assert now.host_routes(self.all_addresses()) == {} and now.filtered(self.all_addresses()) == set()
             same(now.foreign, place.foreign)

@@ -48,6 +48,11 @@ class State:
         return {address for address in addresses if '"{}"'.format(address) in self._ours}
 
     @property
+    def veths(self) -> List[str]:
+        """Interfaces of containers."""
+        return [name for name in self._kernel['links'] if name.startswith('veth')]
+
+    @property
     def foreign(self) -> Dict[str, Any]:
         """Everything that is not the product's, nor follows a container's interface by itself."""
         return {'routes': [route for route in self._kernel['routes'] if route[3] != OURS and not route[2].startswith('veth')],
