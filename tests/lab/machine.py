@@ -243,6 +243,7 @@ class Machine(RuleBasedStateMachine):
             self.did('netif_del', ct.place)
             self.node(ct).vzctl('set', '101', '--netif_del', 'eth1', '--save')
             self.node(ct).vzhook('gc')  # legacy vzctl calls no hook then
+            self.node(ct).vzhook('reconcile', '101')  # the route to the node went with it
         ct.names = ['eth0', 'eth1'] if len(ct.names) == 1 else ['eth0']
         ct.extra = len(ct.names) > 1
 
