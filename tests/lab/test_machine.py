@@ -16,6 +16,7 @@ RANDOM = 'RANDOM_STEPS' in os.environ  # else the same sequences each time
 
 @pytest.mark.needs('root', 'vtysh', 'nft')
 def test_whatever_is_done_to_containers() -> None:
+    pytest.importorskip('pyroute2')  # setup.cfg: from Python 3.9 on
     with Lab() as lab, contextlib.closing(World(lab)) as world:
         Machine.world = world
         made = settings(max_examples=max(1, STEPS // LENGTH), stateful_step_count=LENGTH, deadline=None, database=None,
