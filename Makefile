@@ -37,7 +37,7 @@ fuzz:  ## a million hostile inputs for the parsers, by atheris where pip has it:
 
 machine:  ## random sequences of what vzctl and people do, with what must hold after each step: STEPS=10000 about an hour
 	@$(SETUP) test
-	@PATH="$$PATH:/usr/sbin:/sbin" STEPS=$(or $(STEPS),10000) RANDOM_STEPS=yes $(VENV) -m pytest -rP tests/lab/test_machine.py
+	@PATH="$$PATH:/usr/sbin:/sbin" STEPS=$(or $(STEPS),10000) RANDOM_STEPS=yes $(VENV) -m pytest -s tests/lab/test_machine.py
 
 reference:  ## write docs/reference.md anew from the code
 	@$(SETUP) test

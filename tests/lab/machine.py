@@ -133,6 +133,9 @@ class Machine(RuleBasedStateMachine):
         self.touched.add(place)
         self.history.append(' '.join([what] + [str(word) for word in words]))
         self.world.steps[what] = self.world.steps.get(what, 0) + 1
+        done = sum(self.world.steps.values())
+        if done % 100 == 0:
+            print('{} steps'.format(done), flush=True)
 
     def write(self, ct: Container) -> None:
         text = conf(ct.veid, ct.variant, ct.names)
