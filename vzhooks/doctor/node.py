@@ -1,7 +1,6 @@
 """The node itself: is it called at a container's start, and has it what it should have."""
 import os
 import time
-from typing import List
 
 from vzhooks import lint, paths, process, warming
 from vzhooks.doctor.step import Step, Way, of_error, sound
@@ -65,15 +64,8 @@ def _filters(found: NodeConf) -> Step:
 
 def _clock() -> Step:
     """Files from the future were written before somebody set the clock back."""
-    files = [paths.node_conf(), paths.vz_conf()] + list(map(paths.container_conf, _containers()))
+    files = [paths.node_conf(), paths.vz_conf()] + list(map(paths.container_conf, warming.containers()))
     newest = max(((os.stat(path).st_mtime, path) for path in files if os.path.exists(path)), default=(0.0, ""))
     late = newest[0] - time.time()
     return Step("the clock is not behind the files", "%s is %d s newer than now" % (newest[1], late)
                 if late > AHEAD else "", "date; ls -l --time-style=full-iso %s" % newest[1], "timedatectl set-ntp true")
-
-
-def _containers() -> List[str]:
-    try:
-        return warming.containers()
-    except OSError:
-        return []

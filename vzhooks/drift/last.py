@@ -17,7 +17,7 @@ def load() -> List[Dict[str, Any]]:
             return []
         # The clock that nobody sets; all processes of a boot share it.
         return [dict(one, age=max(0.0, time.monotonic() - one.pop("at"))) for one in json.loads(stored[1])]
-    except (store.Unusable, ValueError, KeyError, AttributeError):
+    except (store.Unusable, ValueError, LookupError, TypeError, AttributeError):
         return []
 
 

@@ -4,6 +4,7 @@ from typing import Optional
 
 import click
 
+from vzhooks import store
 from vzhooks.arguments import NewFile
 from vzhooks.metrics import tally, text
 
@@ -25,12 +26,8 @@ def replace(path: str, content: str) -> None:
 
     Its directory may be another user's (Debian: prometheus), so no link of his is followed.
     """
-    new = path + ".new"  # the collector reads *.prom alone
-    try:
-        os.unlink(new)
-    except FileNotFoundError:
-        pass
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    new = path + store.NEW  # the collector reads *.prom alone
+    fd = store.create(new)
     try:
         with open(fd, "w", encoding="ascii") as file:
             os.fchmod(fd, 0o644)

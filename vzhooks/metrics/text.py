@@ -1,9 +1,9 @@
 """Prometheus' text format: every metric of `vzhook metrics`, with its help."""
-import json
 import time
 from typing import Dict, Iterable, List, NamedTuple, Sequence, Tuple
 
-from vzhooks import __version__, facts, journal, paths, record, store, warming
+from vzhooks import __version__, facts, journal, record, warming
+from vzhooks.drift import check, last
 from vzhooks.errors import Expected
 from vzhooks.metrics.tally import LIMITS, Tally
 from vzhooks.node import journal as node_journal
@@ -84,18 +84,15 @@ def _of_this_boot(veid: str, device: str) -> bool:
 def _drift() -> List[Metric]:
     """What the last `vzhook check` found; no metric before the first one."""
     try:
-        stored = store.load(paths.run("checks", "last"))
-        if stored is None or dict(stored[0]).get("boot") != paths.boot_id():
-            return []
-        found = [(one["veid"] == "node", len(one["drift"]), float(one["at"])) for one in json.loads(stored[1])]
-    except (store.Unusable, ValueError, LookupError, TypeError):
+        found = [(one["veid"] == check.NODE, len(one["drift"]), one["age"]) for one in last.load()]
+    except (LookupError, TypeError):
         return []
     if not found:
         return []
     lines = {False: 0, True: 0}
     for is_node, count, _ in found:
         lines[is_node] += count
-    oldest = time.time() - (time.monotonic() - min(at for _, _, at in found))  # the clock of `at` counts from the boot
+    oldest = time.time() - max(age for _, _, age in found)
     return [Metric("vzhooks_drift_lines", "gauge", "Lines that were not as planned at the last vzhook check.",
                    [("", [("side", "containers")], float(lines[False])), ("", [("side", "node")], float(lines[True]))]),
             Metric("vzhooks_drift_containers", "gauge", "Containers with drift at the last vzhook check.",

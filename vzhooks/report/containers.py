@@ -83,9 +83,9 @@ class Shared(NamedTuple):
     listed: Sequence[str]  # by vzlist
 
 
-def gather(node: NodeConf) -> List[Container]:
+def gather(node: NodeConf, drifts: Dict[str, Drift]) -> List[Container]:
     """All containers that have a conf file, a journal or a row of vzlist, by VEID."""
-    shared = Shared(node, VzConf(), paths.boot_id(), known.drifts(), known.starts(), known.listed() or [])
+    shared = Shared(node, VzConf(), paths.boot_id(), drifts, known.starts(), known.listed() or [])
     with_conf = set(warming.containers())
     veids = with_conf | set(journal.containers()) | set(shared.listed)
     return [_container(veid, veid in with_conf, shared) for veid in sorted(veids, key=warming.order)]

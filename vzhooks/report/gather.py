@@ -2,6 +2,7 @@
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from vzhooks import paths, values
+from vzhooks.drift import check
 from vzhooks.errors import ConfigError, Expected
 from vzhooks.node import planner
 from vzhooks.nodeconf import NodeConf
@@ -36,9 +37,10 @@ def gather(ask: bool = False, bridge: str = "", network: str = "") -> Report:
         mistakes = tuple(map(str, found.mistakes + found.node_mistakes))
     except ConfigError as error:
         found, mistakes = NodeConf(), tuple(error.mistakes)
-    all_of_them = containers.gather(found)
+    drifts = known.drifts()
+    all_of_them = containers.gather(found, drifts)
     seen = node.gather(found, all_of_them, ask)
-    report = Report(seen, tuple(all_of_them), known.drifts().get(known.NODE), mistakes)
+    report = Report(seen, tuple(all_of_them), drifts.get(check.NODE), mistakes)
     report = _of_network(report, found, network) if network else report
     return _of_bridge(report, bridge) if bridge else report
 

@@ -1,12 +1,10 @@
 """What others have noted about containers: the last check's result, the last start, vzlist.  None of it is required."""
-import json
 import time
 from typing import Any, Dict, List, NamedTuple, Optional
 
-from vzhooks import names, paths, process, record, store
+from vzhooks import names, process, record
+from vzhooks.drift import last
 
-NODE = "node"  # in place of a VEID, of the node's own drift
-FAILED = "failed"  # the outcome of a start
 PATIENCE = 5.0  # seconds for vzlist, which waits for locks of others
 
 
@@ -18,7 +16,7 @@ class Drift(NamedTuple):
 
 
 class Start(NamedTuple):
-    """The last start: how many seconds ago, how many it took, its outcome: done, FAILED, elsewhere (else_script)."""
+    """The last start: how many seconds ago, how many it took, its outcome, record.DONE, FAILED or ELSEWHERE."""
 
     age: float
     seconds: float
@@ -26,14 +24,10 @@ class Start(NamedTuple):
 
 
 def drifts() -> Dict[str, Drift]:
-    """{VEID or NODE: Drift} of the last check of this boot; what is missing or unreadable was never checked."""
+    """{VEID or check.NODE: Drift} of the last check of this boot; what is missing or unreadable was never checked."""
     try:
-        stored = store.load(paths.run("checks", "last"))
-        if stored is None or dict(stored[0]).get("boot") != paths.boot_id():
-            return {}
-        now = time.monotonic()  # the clock of `at`: all processes of a boot share it
-        return {str(one["veid"]): Drift(_rows(one), max(0.0, now - float(one["at"]))) for one in json.loads(stored[1])}
-    except (store.Unusable, ValueError, KeyError, TypeError, AttributeError):
+        return {str(one["veid"]): Drift(_rows(one), one["age"]) for one in last.load()}
+    except (LookupError, TypeError, AttributeError):
         return {}
 
 

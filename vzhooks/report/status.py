@@ -1,8 +1,8 @@
 """`vzhook status`: the containers and the node as tables."""
 from typing import List, Optional, Sequence, Tuple
 
+from vzhooks import record
 from vzhooks.log import printable
-from vzhooks.report import known
 from vzhooks.report.containers import LEFT_OVER, RUNNING, STOPPED, UNMANAGED, Container, Port
 from vzhooks.report.gather import Report
 from vzhooks.report.known import Drift
@@ -52,7 +52,7 @@ def _row(one: Container, port: Port, first: bool, style: Style) -> List[Cell]:
         public = ()
     vlan = " vlan %d" % port.vlan if port.vlan else ""
     start = "%s %s" % (age(one.start.age), duration(one.start.seconds)) if one.start and first else ""
-    failed = one.start is not None and one.start.outcome == known.FAILED
+    failed = one.start is not None and one.start.outcome == record.FAILED
     return [cell(one.veid, BOLD if first else DIM), cell(one.state, COLOURS[one.state]), cell(port.device),
             cell(port.bridge + vlan), Cell(addresses), Cell(public), cell(start, RED if failed else ""),
             _drift(one.drift if first else None), cell(port.antispoof), cell(port.announced)]
