@@ -345,7 +345,7 @@ class Machine(RuleBasedStateMachine):
             same(now.foreign, place.foreign)
             for address in sorted(wanted):
                 # Of two interfaces in one bridge either answers ARP: the node may know the MAC of one that has gone, for 8 s.
-                assert place.node.ping(address, 1) or place.node.ping(address, 60, interval=0.2), address
+                assert any(place.node.ping(address, 1) for _ in range(12)), address
             found = place.checker.ask()
             if not any(ct.unknown for ct in here):
                 assert found['code'] == (2 if any(ct.broken and ct.running for ct in here) else 0), found
