@@ -110,6 +110,14 @@ def older_than(major: int, minor: int) -> bool:
     return [int("0" + "".join(filter(str.isdigit, part))) for part in release[:2]] < [major, minor]
 
 
+def has_program(name: str) -> bool:
+    """Whether this node has a program, as process.find finds it."""
+    try:
+        return bool(process.find(name))
+    except process.MissingCommand:
+        return False
+
+
 @functools.lru_cache(maxsize=None)
 def rules_have_protocol() -> bool:
     """Whether rules can say whose they are: kernel and iproute2 from 4.17 on.  Asked once a process."""

@@ -10,53 +10,47 @@ if TYPE_CHECKING:
 
 def is_bridge(name: str) -> bool:
     """Whether NAME is a bridge of this node's Open vSwitch; False where that is not installed or does not run."""
-    try:
-        return process.run(["ovs-vsctl", "--timeout=5", "br-exists", name]).status == 0
-    except process.MissingCommand:
-        return False
+    return _asked("br-exists", name) is not None
 
 
 def is_our_bridge(name: str) -> bool:
     """Whether a bridge of Open vSwitch is one that we made."""
-    return process.run(["ovs-vsctl", "--timeout=5", "br-get-external-id", name, "owner"]).output.strip() == "vzhooks"
+    return _asked("br-get-external-id", name, "owner") == "vzhooks"
 
 
 def bridge_of(port: str) -> str:
     """The Open vSwitch bridge that a port is in, "" where it is in none."""
-    try:
-        found = process.run(["ovs-vsctl", "--timeout=5", "port-to-br", port])
-    except process.MissingCommand:
-        return ""
-    return found.output.strip() if found.status == 0 else ""
+    return _asked("port-to-br", port) or ""
 
 
 def ports(bridge: str) -> "List[str]":
     """The ports of an Open vSwitch bridge."""
-    try:
-        found = process.run(["ovs-vsctl", "--timeout=5", "list-ports", bridge])
-    except process.MissingCommand:
-        return []
-    return found.output.split() if found.status == 0 else []
+    return (_asked("list-ports", bridge) or "").split()
 
 
 def tunnels() -> "List[str]":
     """Our ports to other nodes, of all bridges."""
-    try:
-        found = process.run(["ovs-vsctl", "--timeout=5", "--bare", "--columns=name", "find", "Interface", "type=vxlan",
-                             "external_ids:owner=vzhooks"])
-    except process.MissingCommand:
-        return []
-    return found.output.split() if found.status == 0 else []
+    return _interfaces("type=vxlan")
 
 
 def is_our_port(name: str) -> bool:
     """Whether Open vSwitch has a port of that name that we made (external-ids:owner=vzhooks)."""
+    return name in _interfaces("name=" + name)
+
+
+def _interfaces(condition: str) -> "List[str]":
+    """Those of our interfaces that meet a condition."""
+    found = _asked("--bare", "--columns=name", "find", "Interface", condition, "external_ids:owner=vzhooks")
+    return (found or "").split()
+
+
+def _asked(*words: str) -> "Optional[str]":
+    """What ovs-vsctl prints, without space around it; None where it fails, does not run or is not installed."""
     try:
-        found = process.run(["ovs-vsctl", "--timeout=5", "--bare", "--columns=name", "find", "Interface",
-                             "name=" + name, "external_ids:owner=vzhooks"])
+        found = process.run(("ovs-vsctl", "--timeout=5") + words)
     except process.MissingCommand:
-        return False
-    return found.status == 0 and found.output.strip() == name
+        return None
+    return found.output.strip() if found.status == 0 else None
 
 
 def forget_stale(command: Command, inside: Inside, timeout: float) -> "Optional[Failure]":

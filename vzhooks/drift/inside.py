@@ -5,7 +5,7 @@ What is read there is what the container's owner lets us see; it decides nothing
 import os
 from typing import Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
-from vzhooks import process
+from vzhooks import kernel, process
 from vzhooks.drift.running import Running
 from vzhooks.errors import Expected
 from vzhooks.inside import Inside, batch_text
@@ -117,11 +117,8 @@ class Way(NamedTuple):
 
 def _argv(inside: Inside) -> List[str]:
     """`ip -n` copies all mounts of the node, and each namespace's name is one: among many, nsenter costs half."""
-    try:
-        if inside.held >= 0 and process.find("nsenter"):
-            return ["nsenter", "--net=/proc/%d/fd/%d" % (os.getpid(), inside.held), "ip"]
-    except process.MissingCommand:
-        pass
+    if inside.held >= 0 and kernel.has_program("nsenter"):
+        return ["nsenter", "--net=/proc/%d/fd/%d" % (os.getpid(), inside.held), "ip"]
     return inside.argv
 
 

@@ -18,11 +18,8 @@ def choose(found: NodeConf) -> str:
     # Before 5.6 nft has no intervals within concatenations, which the filter needs (antispoof_node.j2).
     order = ("iptables", "nft") if legacy and not nft or kernel.older_than(5, 6) else ("nft", "iptables")
     for program in order if asked == "auto" else (asked,):
-        try:
-            process.find(program)
+        if kernel.has_program(program):
             return program
-        except process.MissingCommand:
-            continue
     raise Expected("%s there, and must mark and translate packets; install %s"
                    % (("neither nft nor iptables is", "nftables") if asked == "auto" else (asked + " is not", asked)))
 

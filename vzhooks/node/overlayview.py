@@ -1,7 +1,7 @@
 """An overlay as its template sees it: the node's own underlay address, the way to the peers, what stands in the way."""
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from vzhooks import facts, ovs, plan, process, render
+from vzhooks import facts, kernel, ovs, plan, process, render
 from vzhooks.mistakes import Mistake
 from vzhooks.node import bridgeview
 from vzhooks.node.bridge import Bridge
@@ -161,10 +161,7 @@ def others(overlay: Overlay, local: str) -> List[Address]:
 
 def filters() -> bool:
     """Whether this node has nft.  What drops packets does so beside whatever filters the rest (backend.py)."""
-    try:
-        return bool(process.find("nft"))
-    except process.MissingCommand:
-        return False
+    return kernel.has_program("nft")
 
 
 def ways(overlay: Overlay, local: str) -> Dict[str, Way]:

@@ -1,7 +1,7 @@
 """One container's floating addresses, and its own as addresses from inside: floating.j2."""
 from typing import Dict, List, NamedTuple, Tuple
 
-from vzhooks import facts, plan, process, render
+from vzhooks import facts, kernel, plan, render
 from vzhooks.facts import Facts
 from vzhooks.floating import Floating
 from vzhooks.mistakes import Mistake
@@ -84,9 +84,7 @@ def _doubts(node: NodeConf, state: Live) -> List[Mistake]:
     found = []
     if facts.sysctl("net.ipv4.ip_forward") == "0":
         found.append(Mistake(where, "net.ipv4.ip_forward is 0", "1 is wanted, or nothing reaches a container"))
-    try:
-        process.find("conntrack")
-    except process.MissingCommand:
+    if not kernel.has_program("conntrack"):
         found.append(Mistake(where, "no program 'conntrack', so that flows of an address's earlier holder go on",
                              "the package conntrack (conntrack-tools) is wanted"))
     return found + uplinks.rp_filters(node, state)
