@@ -6,6 +6,7 @@ port does not forward yet (field-notes.md, GARP).  arping would cost a second.
 import _socket
 import struct
 
+from vzhooks import neighbours
 from vzhooks.errors import Expected
 
 TYPE_CHECKING = False
@@ -91,6 +92,7 @@ def announce(lines: "List[List[str]]", timeout: float) -> "Optional[Tuple[int, s
                     _announce(words, sender, timeout)
                 except (OSError, ValueError, Expected) as error:
                     return index, str(error)
+        neighbours.correct([(words[1], words[3], words[5]) for words in lines])
     except OSError as error:
         return 0, str(error)
     return None

@@ -1,7 +1,8 @@
 """Plan lines that need no process of their own.  Hot path: standard library only.
 
     sysctl KEY=VALUE                                       written directly, as sysctl(8) would
-    announce ADDRESS lladdr MAC dev DEVICE [port DEVICE]   one frame; `port`: on Open vSwitch
+    announce ADDRESS lladdr MAC dev DEVICE [port DEVICE]   one frame, and the node's own table of neighbours;
+                                                           `port`: on Open vSwitch
     claim ADDRESS for VEID, release ADDRESS of VEID, forget ADDRESS to PRIVATE     public addresses: claims.py
 """
 from vzhooks import announcement, facts

@@ -2,6 +2,7 @@
 import time
 from typing import List
 
+from tests.lab.network import Lab
 from tests.lab.node import Node
 
 SCHEMA = '/usr/share/openvswitch/vswitch.ovsschema'
@@ -46,3 +47,14 @@ class OpenVSwitch:
 
     def ports(self, bridge: str) -> List[str]:
         return self.vsctl('list-ports ' + bridge).split()
+
+
+def switched(lab: Lab) -> Node:
+    """A node whose br0 is an Open vSwitch bridge with eth0 in it."""
+    node = lab.add_node('ovs', bridge=None)
+    node.install()
+    OpenVSwitch(node).add_bridge('br0')
+    node.run(['ovs-vsctl', 'add-port', 'br0', 'eth0'])
+    node.batch(['address flush dev eth0', 'address add 10.0.0.3/24 brd + dev br0',
+                'address add 2001:db8:1::3/64 dev br0 nodad', 'route replace default via 10.0.0.1 dev br0'])
+    return node

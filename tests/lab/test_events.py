@@ -7,7 +7,7 @@ import pytest
 from tests.lab.confs import FIRST, UUID, bridged, host_ifname
 from tests.lab.network import INTERNET, Lab
 from tests.lab.node import Node
-from tests.lab.openvswitch import OpenVSwitch
+from tests.lab.openvswitch import switched
 from tests.lab.snapshot import diff, snapshot
 
 # The lab's reboot makes the node's bridge anew, but no Open vSwitch.
@@ -36,17 +36,6 @@ def node(lab: Lab, generation: str, path: str) -> Node:
         node.write('/vz/no-netns-name', '')
     node.generation = generation
     node.write('/vz/generation', generation + '\n')
-    return node
-
-
-def switched(lab: Lab) -> Node:
-    """A node whose br0 is an Open vSwitch bridge with eth0 in it."""
-    node = lab.add_node('ovs', bridge=None)
-    node.install()
-    OpenVSwitch(node).add_bridge('br0')
-    node.run(['ovs-vsctl', 'add-port', 'br0', 'eth0'])
-    node.batch(['address flush dev eth0', 'address add 10.0.0.3/24 brd + dev br0',
-                'address add 2001:db8:1::3/64 dev br0 nodad', 'route replace default via 10.0.0.1 dev br0'])
     return node
 
 

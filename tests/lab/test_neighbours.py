@@ -7,7 +7,7 @@ import pytest
 from tests.lab.confs import FIRST, SECOND, bridged, netif
 from tests.lab.network import GATEWAY, Lab
 from tests.lab.node import Node
-from tests.lab.openvswitch import OpenVSwitch
+from tests.lab.openvswitch import OpenVSwitch, switched
 from tests.lab.snapshot import diff, snapshot
 
 ROUTED = netif(101) + 'VETH_IP_ADDRESS="85.86.87.195/26"\nVE_DEFAULT_GATEWAY="85.86.87.193"\n'
@@ -126,3 +126,24 @@ def test_a_forged_line_number_is_text(node: Node, number: str, on_error: str) ->
     assert result.returncode == (1 if on_error == 'fail' else 0)
     node.vzhook('clean', 101, check=False)
     assert diff(before, snapshot(node)) == ''
+
+
+@pytest.mark.parametrize('switch', ['linux', pytest.param('ovs', marks=pytest.mark.needs('root', 'ovs-vsctl'))])
+def test_an_address_that_moves_to_another_container_is_reached_at_once(lab: Lab, switch: str) -> None:
+    """The node has just spoken with the old one, whose MAC it would go on using."""
+    node, first6 = lab.nodes['hn'] if switch == 'linux' else switched(lab), '2001:db8:1::195'
+    for veid in (101, 102):
+        node.conf(veid, bridged(veid, '{}/26 {}/64'.format(FIRST, first6)))
+        node.vzctl('start', veid)
+        assert node.ping(FIRST) == 1 and node.ping(first6) == 1
+        node.vzctl('stop', veid)
+
+
+def test_what_an_administrator_has_fixed_and_what_others_have_stays(node: Node) -> None:
+    node.batch(['neigh add {} dev br0 lladdr 00:18:51:00:00:aa nud permanent'.format(FIRST),
+                'neigh add {} dev br0 lladdr 00:18:51:00:00:bb nud stale'.format(SECOND)])
+    node.conf(101, bridged(101))
+    node.vzctl('start', 101)
+    known = node.ip('neigh show dev br0')
+    assert '{} lladdr 00:18:51:00:00:aa PERMANENT'.format(FIRST) in known
+    assert '{} lladdr 00:18:51:00:00:bb STALE'.format(SECOND) in known
