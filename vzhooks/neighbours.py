@@ -15,7 +15,8 @@ RTM_NEWNEIGH, RTM_GETNEIGH = 28, 30
 NLM_F_REQUEST, NLM_F_DUMP, NLM_F_REPLACE = 1, 0x300, 0x100
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 NDA_DST, NDA_LLADDR = 1, 2
-NUD_STALE, NUD_NOARP, NUD_PERMANENT = 0x04, 0x40, 0x80
+NUD_STALE = 0x04
+FIXED = 0x40 | 0x80  # NUD_NOARP, NUD_PERMANENT
 HEADER, ENTRY, ATTRIBUTE = struct.Struct("=IHHII"), struct.Struct("=BxxxiHBB"), struct.Struct("=HH")
 
 
@@ -36,8 +37,7 @@ def correct(moved: "Sequence[Tuple[str, str, str]]") -> None:
             _, index, state, _, _ = ENTRY.unpack_from(entry)
             attributes = _attributes(entry[ENTRY.size:])
             key = index, attributes.get(NDA_DST, b"")
-            if (attributes.get(NDA_LLADDR, wanted.get(key)) != wanted.get(key)
-                    and not state & (NUD_NOARP | NUD_PERMANENT)):
+            if key in wanted and attributes.get(NDA_LLADDR) not in (None, wanted[key]) and not state & FIXED:
                 _replace(netlink, key, wanted[key])
     finally:
         netlink.close()

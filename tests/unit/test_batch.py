@@ -193,8 +193,8 @@ def test_an_announcement_is_no_process_and_a_wrong_one_an_expected_failure(node,
     monkeypatch.setattr(announcement.Sender, "__enter__", lambda self: self)  # a packet socket needs root
     monkeypatch.setattr(announcement.Sender, "__exit__", lambda self, *exception: None)
     monkeypatch.setattr(announcement.Sender, "send", lambda self, *words: sent.append(words))
-    assert run(commands("announce 10.0.0.5 lladdr 00:18:51:a1:b2:c3 dev br0")) is None
-    assert sent == [("10.0.0.5", "00:18:51:a1:b2:c3", "br0")]
+    assert run(commands("announce 10.0.0.5 lladdr 00:18:51:a1:b2:c3 dev lo")) is None
+    assert sent == [("10.0.0.5", "00:18:51:a1:b2:c3", "lo")]
     wanted = (0, "'announce ADDRESS lladdr MAC dev DEVICE [port DEVICE]' is wanted")
     for text in ("announce", "announce a b c d e f", "announce a lladdr b dev c port",
                  "announce a lladdr b dev c at d"):
