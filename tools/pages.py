@@ -59,7 +59,7 @@ def main(top):
 
 def pages():
     """Give {path below /usr/share: text}."""
-    tree = list(commands(cli.vzhook, ()))
+    tree = list(commands(cli.whole(), ()))
     texts = (man("vzhook.8", "container networking for OpenVZ nodes, by hand", command_page(tree)),
              man("vzhooks.conf.5", "settings of a node's container networking", conf_page(read(CONF))),
              man("vzhooks-plan.5", "what vzhooks does to the network", plan_page(read("docs/plan.md"))),
@@ -102,7 +102,7 @@ def option(parameter, names=None):
 
 def command_page(tree):
     """vzhook(8) as Markdown."""
-    text = [SYNOPSIS, "## DESCRIPTION\n\n", paragraphs(cli.vzhook.help), "## COMMANDS\n\n"]
+    text = [SYNOPSIS, "## DESCRIPTION\n\n", paragraphs(cli.whole().help), "## COMMANDS\n\n"]
     for names, command in tree:
         text += ["### %s\n\n" % usage(names, command), paragraphs(command.help)]
         for parameter in command.params:
@@ -243,7 +243,7 @@ _vzhook "$@"
 
 def completion(shell, tree):
     """What bash-completion or zsh loads for `vzhook`."""
-    groups = {(): cli.vzhook}
+    groups = {(): cli.whole()}
     groups.update(tree)
     rows = []
     for names, command in sorted(groups.items()):

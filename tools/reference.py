@@ -46,7 +46,7 @@ def text():
     rows += ["`[%s]`: %s\n\n" % (title, ", ".join("`%s`" % key for key in sorted(keys))) for title, keys in SECTIONS]
     settings = pages.conf_page(pages.read(pages.CONF)).replace("## DESCRIPTION\n\n", "").replace("\n: ", "  \n")
     rows += [settings, "## Commands\n\n"]
-    for names, command in pages.commands(cli.vzhook, ()):
+    for names, command in pages.commands(cli.whole(), ()):
         rows.append("### %s\n\n%s" % (pages.usage(names, command), pages.paragraphs(command.help)))
         options = [one for one in command.params if one.param_type_name == "option"]
         rows += ["- `%s`: %s\n" % (pages.option(one), one.help) for one in options] + ["\n"] * bool(options)

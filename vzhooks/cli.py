@@ -1,4 +1,7 @@
-"""The command `vzhook`: what an operator does by hand.  The hooks never come here (click costs 60 ms)."""
+"""The command `vzhook`: what an operator does by hand.  The hooks never come here (click costs 60 ms).
+
+What a command needs is imported when it is used: all of it together would cost more than setting a container up.
+"""
 import json
 import locale
 import os
@@ -7,23 +10,55 @@ from typing import Dict, List, Optional, Tuple
 
 import click
 
-from vzhooks import __version__, actions, lint, plan, planner, process, record, warming
+from vzhooks import __version__, actions, process, record
 from vzhooks.arguments import Device, Veid, must_exist
 from vzhooks.call import Call
-from vzhooks.doctor.cli import doctor
-from vzhooks.drift.cli import check, gc, reconcile
 from vzhooks.errors import ConfigError, Expected
-from vzhooks.install.cli import adopt, install, uninstall
-from vzhooks.metrics.cli import metrics
-from vzhooks.node.cli import node
-from vzhooks.report.cli import map_, status_
-from vzhooks.routing.cli import announce
 from vzhooks.terminal import say, show
 
 FAILED, WRONG = 1, 2  # exit codes; 0: done
+OTHERS = ("adopt", "announce", "check", "doctor", "gc", "install", "map", "metrics", "node", "reconcile", "status",
+          "uninstall")  # the commands that packages of their own have
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Program(click.Group):
+    """A group whose OTHERS are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> List[str]:
+        return sorted(set(self.commands) | set(OTHERS))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> Optional[click.Command]:
+        if cmd_name in OTHERS and cmd_name not in self.commands:
+            for one in _package_of(cmd_name):
+                self.add_command(one)
+        return super().get_command(ctx, cmd_name)
+
+
+def _package_of(name: str) -> List[click.Command]:
+    """The commands of the package that has one of OTHERS."""
+    if name in ("check", "reconcile", "gc"):
+        from vzhooks.drift.cli import check, gc, reconcile
+        return [check, gc, reconcile]
+    if name in ("install", "adopt", "uninstall"):
+        from vzhooks.install.cli import adopt, install, uninstall
+        return [adopt, install, uninstall]
+    if name in ("status", "map"):
+        from vzhooks.report.cli import map_, status_
+        return [map_, status_]
+    if name == "announce":
+        from vzhooks.routing.cli import announce
+        return [announce]
+    if name == "doctor":
+        from vzhooks.doctor.cli import doctor
+        return [doctor]
+    if name == "metrics":
+        from vzhooks.metrics.cli import metrics
+        return [metrics]
+    from vzhooks.node.cli import node
+    return [node]
+
+
+@click.group(cls=Program, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 def vzhook() -> None:
     """Container networking for OpenVZ nodes, by hand: what vzctl start and stop do to a container's network."""
@@ -62,6 +97,8 @@ def plan_(veid: str, device: Optional[str], why: bool) -> None:
     must_exist(veid)
     show_plan(veid, device)
     if why:
+        from vzhooks import warming
+
         for line in warming.explain(veid, device or ""):
             click.echo(line)
 
@@ -74,6 +111,8 @@ def cache() -> None:
 @cache.command()
 def warm() -> None:
     """Make the plans of all containers now, as the boot unit does."""
+    from vzhooks import warming
+
     veids = warming.containers()
     mistakes: List[str] = []
     others: List[str] = []
@@ -98,6 +137,8 @@ def warm() -> None:
 @click.option("--json", "as_json", is_flag=True, help="The findings as JSON: file, line, severity, container, message.")
 def lint_(veids: Tuple[str, ...], as_json: bool) -> None:
     """Show all mistakes and doubts in the conf files: of the containers named, or of all and the node."""
+    from vzhooks import lint
+
     for veid in veids:
         must_exist(veid)
     found: Dict[Tuple[str, str], str] = {}  # one in vz.conf is every container's, and is said once
@@ -120,6 +161,8 @@ def lint_(veids: Tuple[str, ...], as_json: bool) -> None:
 
 def show_plan(veid: str, device: Optional[str]) -> None:
     """What is wanted before the container starts, unless only one device was asked for, and of each device."""
+    from vzhooks import plan, planner
+
     before = [] if device else [planner.validate(veid)]
     for one in before + planner.plans(veid, Call("run", device or "")):
         for doubt in one.ready.doubts:
@@ -127,18 +170,12 @@ def show_plan(veid: str, device: Optional[str]) -> None:
         click.echo(plan.text(one.ready.lines), nl=False)
 
 
-vzhook.add_command(node)
-vzhook.add_command(announce)
-vzhook.add_command(doctor)
-vzhook.add_command(check)
-vzhook.add_command(reconcile)
-vzhook.add_command(gc)
-vzhook.add_command(install)
-vzhook.add_command(adopt)
-vzhook.add_command(uninstall)
-vzhook.add_command(status_)
-vzhook.add_command(map_)
-vzhook.add_command(metrics)
+def whole() -> click.Group:
+    """The program with all its commands, for what describes it."""
+    context = click.Context(vzhook)
+    for name in OTHERS:
+        vzhook.get_command(context, name)
+    return vzhook
 
 
 def main(arguments: Optional[List[str]] = None) -> None:

@@ -33,7 +33,7 @@ def commands(command: click.Command, names: Words = ()) -> Iterator[Tuple[Words,
             yield from commands(command.commands[name], names + (name,))
 
 
-TREE = dict(commands(cli.vzhook))
+TREE = dict(commands(cli.whole()))
 GROUPS = [names for names, command in TREE.items() if isinstance(command, click.Group)]
 LEAVES = [names for names in TREE if names not in GROUPS]
 WITH_VEID = [names for names in LEAVES for parameter in TREE[names].params if getattr(parameter.type, 'name', '') == 'VEID']

@@ -117,3 +117,14 @@ def test_stdout_that_nobody_reads_is_no_traceback(vzhook, put, root):
 def test_help_and_version(vzhook, words, wanted):
     code, output, _ = vzhook(*words)
     assert code == 0 and wanted in output
+
+
+def test_a_command_imports_only_what_it_needs(root, tmp_path):
+    code = ("import atexit, sys; sys.path.insert(0, %r)\nfrom vzhooks import cli, paths\npaths.PATH = %r\n"
+            "atexit.register(lambda: print(*[name for name in sys.modules if name.split('.')[0] in "
+            "('vzhooks', 'jinja2', 'netaddr')]))\ncli.main()")
+    done = subprocess.run([sys.executable, "-c", code % (REPO, str(tmp_path)), "clean", "--help"],
+                          stdout=subprocess.PIPE, timeout=30, env={"VZHOOKS_ROOT": root, "PATH": "/usr/bin:/bin"})
+    imported = set(done.stdout.decode().split())
+    assert "vzhooks.actions" in imported
+    assert not imported & {"jinja2", "netaddr", "vzhooks.planner", "vzhooks.node", "vzhooks.drift", "vzhooks.report"}

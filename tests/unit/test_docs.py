@@ -35,7 +35,7 @@ def named(text):
 def wrong(words):
     """What there is not among the words of a command line; alternatives are a|b, brackets are for what may be left out."""
     words = [word.strip("[].") for word in words]
-    found = [cli.vzhook]
+    found = [cli.whole()]
     while words and any(isinstance(command, click.Group) for command in found) and not words[0].startswith("-"):
         name = words.pop(0)
         found = [command.commands.get(one) for command in found for one in name.split("|")]
@@ -103,4 +103,4 @@ def test_the_walk_of_the_readme_leads_through_files_that_exist():
 
 def test_every_command_is_in_the_readmes_table():
     table = " ".join(re.findall(r"(?m)^\| (`vzhook.*?) \| ", read(REPO + "/README.md")))
-    assert {name for name in cli.vzhook.commands if not re.search(r"`vzhook %s\b" % name, table)} == set()
+    assert {name for name in cli.whole().commands if not re.search(r"`vzhook %s\b" % name, table)} == set()

@@ -17,7 +17,7 @@ sys.path.insert(0, os.path.join(REPO, "tools"))
 import pages  # noqa: E402
 
 MADE = pages.pages()
-TREE = list(pages.commands(cli.vzhook, ()))
+TREE = list(pages.commands(cli.whole(), ()))
 
 
 def bare(text):
@@ -30,7 +30,7 @@ def bare(text):
 def test_the_page_says_of_a_command_what_its_help_says(names, command):
     page = MADE["man/man8/vzhook.8"]
     section = bare(page.partition(".SS " + pages.escaped(pages.usage(names, command)))[2].split("\n.S")[0])
-    helped = bare(CliRunner(env={"LC_ALL": "C.UTF-8"}).invoke(cli.vzhook, list(names) + ["--help"]).output)
+    helped = bare(CliRunner(env={"LC_ALL": "C.UTF-8"}).invoke(cli.whole(), list(names) + ["--help"]).output)
     assert section and helped
     for paragraph in command.help.split("\n\n"):
         assert bare(paragraph) in section and bare(paragraph) in helped
@@ -38,7 +38,7 @@ def test_the_page_says_of_a_command_what_its_help_says(names, command):
         if isinstance(parameter, click.Option):
             assert bare(pages.option(parameter)) in helped and bare(pages.option(parameter) + parameter.help) in section
     shown = re.findall(r"^  (?:-\w, )?(--[a-z-]+)", CliRunner(env={"LC_ALL": "C.UTF-8"}).invoke(
-        cli.vzhook, list(names) + ["--help"]).output, re.MULTILINE)
+        cli.whole(), list(names) + ["--help"]).output, re.MULTILINE)
     assert set(shown) == {one for parameter in command.params for one in parameter.opts if one.startswith("--")} | {"--help"}
 
 
@@ -73,7 +73,7 @@ def test_a_page_is_sound(path):
 
 
 CASES = [
-    ("", sorted(cli.vzhook.commands)),
+    ("", sorted(cli.whole().commands)),
     ("node", ["check", "confirm", "down", "export", "plan", "up"]), ("run", ["101", "a1b2c3d4-0000-4111-8222-333344445555"]),
     ("plan 101 --device", sorted(os.listdir("/sys/class/net"))), ("node export", ["frr", "ifcfg", "interfaces", "quagga"]), ("node up", []),
     ("lint 101", ["101", "a1b2c3d4-0000-4111-8222-333344445555"]),
