@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 REPOSITORY = os.path.dirname(os.path.dirname(HERE))
 VZCTL = os.path.join(HERE, 'vzctl.py')
+PACKAGE = '/usr/share/vzhooks/vzhooks'
 
 # One call of a hook, as the stand-in vzctl noted it. `script` is its path on the node, without the node's root.
 class Call(NamedTuple):
@@ -70,19 +71,28 @@ class Node(Host):
     def command(self, argv: Sequence[str]) -> List[str]:
         return self.ns.command(argv)
 
-    def install(self, python: Optional[str] = None, active: bool = True) -> None:
+    def install(self, python: Optional[str] = None, active: bool = True, own: bool = False) -> None:
         """Lay the product's files into `root`, as the packages do, with `python` (or the test's) in the first lines.
 
-        `active`: and have vzctl call them, as `vzhook install` does.
+        `active`: and have vzctl call them, as `vzhook install` does. `own`: for who changes the Python package, which is a
+        symbolic link otherwise: to copy its files was a fifth of the lab's work.
         """
         python = python or sys.executable
         if (python, active) not in _installed:
             _installed[python, active] = tree = Directory()
-            run(['make', '-s', '-C', REPOSITORY, 'install', 'DESTDIR=' + tree.path, 'PYTHON=' + python])
+            root = tree.path + '/root'
+            run(['make', '-s', '-C', REPOSITORY, 'install', 'DESTDIR=' + root, 'PYTHON=' + python])
             if active:
-                os.mkdir(tree.path + '/etc/vz/conf')
-                run([tree.path + '/usr/sbin/vzhook', 'install'], env=dict(environment(), VZHOOKS_ROOT=tree.path))
-        run(['cp', '-a', _installed[python, active].path + '/.', self.root])
+                os.mkdir(root + '/etc/vz/conf')
+                run([root + '/usr/sbin/vzhook', 'install'], env=dict(environment(), VZHOOKS_ROOT=root))
+            shutil.rmtree(root + '/usr/share/doc')
+            os.rename(root + PACKAGE, tree.path + '/package')
+            os.symlink(tree.path + '/package', root + PACKAGE)
+        tree = _installed[python, active]
+        run(['cp', '-a', tree.path + '/root/.', self.root])
+        if own:
+            os.unlink(self.path(PACKAGE))
+            run(['cp', '-a', tree.path + '/package', self.path(PACKAGE)])
 
     # Files
 

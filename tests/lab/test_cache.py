@@ -24,6 +24,7 @@ def traced(node: Node) -> str:
 
 
 def test_the_second_start_needs_no_library(node: Node) -> None:
+    node.install(own=True)
     node.vzctl('start', 101)
     node.vzctl('stop', 101)
     # whoever imports one of these now fails
