@@ -5,7 +5,7 @@
                                                            `port`: on Open vSwitch
     claim ADDRESS for VEID, release ADDRESS of VEID, forget ADDRESS to PRIVATE     public addresses: claims.py
 """
-from vzhooks import announcement, facts
+from vzhooks import facts
 from vzhooks.errors import Expected
 
 TYPE_CHECKING = False
@@ -30,6 +30,8 @@ def run(lines: "List[List[str]]", timeout: float) -> "Optional[Failure]":
     """Carry lines of one verb out, each as its words; return the first failure."""
     verb = lines[0][0]
     if verb == "announce":
+        from vzhooks import announcement
+
         failed = announcement.announce(lines, timeout)
         return Failure(*failed) if failed else None
     if verb == "sysctl":
