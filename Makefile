@@ -1,6 +1,6 @@
 # What a developer does in a day. PYTHON=… chooses the interpreter: python3 from PATH, for install /usr/bin/python3.
 .DEFAULT_GOAL := help
-.PHONY: help test demo lint bench faults fuzz machine reference pictures install deb rpm clean
+.PHONY: help test demo lint bench faults fuzz machine matrix reference pictures install deb rpm clean
 SETUP = PYTHON="$(PYTHON)" sh tools/setup.sh
 VENV = .venv/bin/python
 VENV_HERE = $(CURDIR)/.venv/bin/python
@@ -38,6 +38,10 @@ fuzz:  ## a million hostile inputs for the parsers, by atheris where pip has it:
 machine:  ## random sequences of what vzctl and people do, with what must hold after each step: STEPS=10000 about an hour
 	@$(SETUP) test
 	@PATH="$$PATH:/usr/sbin:/sbin" STEPS=$(or $(STEPS),10000) RANDOM_STEPS=yes $(VENV) -m pytest -s tests/lab/test_machine.py
+
+matrix:  ## every event of vzctl's, in both generations, by each way to the kernel; `make test` has each pair of the three
+	@$(SETUP) test
+	@PATH="$$PATH:/usr/sbin:/sbin" MATRIX=all $(VENV) -m pytest tests/lab/test_events.py
 
 reference:  ## write docs/reference.md anew from the code
 	@$(SETUP) test

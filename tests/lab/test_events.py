@@ -1,6 +1,7 @@
 """Every event of the protocol's table, in both generations: set up twice, taken down twice, and the node as before."""
+import itertools
 import os
-from typing import Callable, Dict
+from typing import Callable, Dict, Sequence
 
 import pytest
 
@@ -10,18 +11,33 @@ from tests.lab.node import Node
 from tests.lab.openvswitch import switched
 from tests.lab.snapshot import diff, snapshot
 
-# The lab's reboot makes the node's bridge anew, but no Open vSwitch.
-BOOTS_AGAIN = pytest.mark.parametrize('path', ['ip', 'vzctl exec'], indirect=True)
 VEID = {'legacy': '101', 'modern': UUID}
+NEEDS = {'brctl': ['brctl'], 'ovs': ['root', 'ovs-vsctl']}
 
 
-@pytest.fixture(params=['legacy', 'modern'])
+def each_way(*cases: str, paths: Sequence[str] = ('ip', 'brctl', 'ovs', 'vzctl exec'),
+             generations: Sequence[str] = ('legacy', 'modern')) -> pytest.MarkDecorator:
+    """Each case in both generations, and on all paths; all three together is MATRIX=all (`make matrix`)."""
+    every = os.environ.get('MATRIX') == 'all'
+    chosen = []
+    for number, (case, path) in enumerate(itertools.product(cases or [''], paths)):
+        turn = (number + number // len(paths)) % len(generations)  # the other generation for the next path, and the next case
+        for generation in generations if every or path == 'ip' else [generations[turn]]:
+            marks = [pytest.mark.needs(*NEEDS[path])] if path in NEEDS else []
+            chosen.append(pytest.param(generation, path, case, id='-'.join([generation, path] + [case] * bool(case)), marks=marks))
+    return pytest.mark.parametrize('generation, path, case', chosen, indirect=['generation', 'path'])
+
+
+# The lab's reboot makes the node's bridge anew, but no Open vSwitch.
+BOOTS_AGAIN = each_way(paths=['ip', 'vzctl exec'])
+
+
+@pytest.fixture
 def generation(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=['ip', pytest.param('brctl', marks=pytest.mark.needs('brctl')),
-                        pytest.param('ovs', marks=pytest.mark.needs('root', 'ovs-vsctl')), 'vzctl exec'])
+@pytest.fixture
 def path(request: pytest.FixtureRequest) -> str:
     """The ways to the kernel: what joins the bridge, how the inside is entered."""
     return str(request.param)
@@ -150,11 +166,11 @@ EVENTS: Dict[str, Callable[[Node, str], None]] = {function.__name__: function fo
     run_and_clean_by_hand, stop_without_journal, stop_with_the_conf_gone, stop_with_the_conf_edited, start_over_a_start)}
 
 
-@pytest.mark.parametrize('event', sorted(EVENTS))
-def test_an_event_twice_leaves_the_node_as_it_was(node: Node, veid: str, event: str) -> None:
+@each_way(*sorted(EVENTS))
+def test_an_event_twice_leaves_the_node_as_it_was(node: Node, veid: str, case: str) -> None:
     before = snapshot(node)
     for _ in range(2):
-        EVENTS[event](node, veid)
+        EVENTS[case](node, veid)
         assert diff(before, snapshot(node)) == ''
     umount = node.run([node.path('/usr/libexec/vzhooks/vzhook-umount')], env={'VEID': veid, 'VZHOOKS_ROOT': node.root})
     assert umount.returncode == 0
@@ -163,14 +179,14 @@ def test_an_event_twice_leaves_the_node_as_it_was(node: Node, veid: str, event: 
     assert not failed
 
 
-@pytest.mark.parametrize('online', [False, True], ids=['offline', 'online'])
-def test_migration_moves_the_network(lab: Lab, node: Node, veid: str, generation: str, online: bool) -> None:
+@each_way('offline', 'online')
+def test_migration_moves_the_network(lab: Lab, node: Node, veid: str, generation: str, case: str) -> None:
     other = lab.add_node('hn2', generation=generation)
     other.install()
     before, before_there = snapshot(node), snapshot(other)
     node.vzctl('start', veid)
     assert lab.internet.ping(FIRST) == 1
-    node.migrate(veid, other, online)
+    node.migrate(veid, other, case == 'online')
     assert works(other, veid)
     assert lab.internet.ping(FIRST) == 1, 'the gateway still has the old place of the address'
     assert diff(before, snapshot(node)) == ''
@@ -179,7 +195,7 @@ def test_migration_moves_the_network(lab: Lab, node: Node, veid: str, generation
 
 
 @BOOTS_AGAIN
-def test_after_a_crash_of_the_node_the_next_start_works(lab: Lab, node: Node, veid: str) -> None:
+def test_after_a_crash_of_the_node_the_next_start_works(lab: Lab, node: Node, veid: str, case: str) -> None:
     node.vzctl('start', veid)
     node.crash()
     node.vzctl('start', veid)
@@ -188,7 +204,7 @@ def test_after_a_crash_of_the_node_the_next_start_works(lab: Lab, node: Node, ve
 
 
 @BOOTS_AGAIN
-def test_a_journal_of_an_earlier_boot_says_nothing(lab: Lab, node: Node, veid: str) -> None:
+def test_a_journal_of_an_earlier_boot_says_nothing(lab: Lab, node: Node, veid: str, case: str) -> None:
     node.vzctl('start', veid)
     journal = '/run/vzhooks/{}/{}.journal'.format(veid, host_ifname(veid))
     old = node.read(journal)
@@ -201,7 +217,8 @@ def test_a_journal_of_an_earlier_boot_says_nothing(lab: Lab, node: Node, veid: s
     assert FIRST in node.ip('route show')
 
 
-def test_netif_add_on_a_running_container_whose_conf_does_not_name_it_yet(node: Node, veid: str) -> None:
+@each_way()
+def test_netif_add_on_a_running_container_whose_conf_does_not_name_it_yet(node: Node, veid: str, case: str) -> None:
     if node.generation == 'modern':
         extra = 'ifname=eth1,mac=00:18:51:00:00:77,host_ifname=vethadd.1,type=bridge,network=br0'
     else:
@@ -221,9 +238,8 @@ def test_netif_add_on_a_running_container_whose_conf_does_not_name_it_yet(node: 
     assert diff(before, snapshot(node)) == ''
 
 
-def test_delif_leaves_the_bridge(node: Node, veid: str, generation: str) -> None:
-    if generation == 'legacy':
-        return  # legacy vzctl has no such call
+@each_way(generations=['modern'])  # legacy vzctl has no such call
+def test_delif_leaves_the_bridge(node: Node, veid: str, case: str) -> None:
     node.vzctl('start', veid)
     node.vzctl('set', veid, '--ifname', 'eth0', '--network', '')
     assert 'master' not in node.ip('link show dev ' + host_ifname(veid))
@@ -231,7 +247,8 @@ def test_delif_leaves_the_bridge(node: Node, veid: str, generation: str) -> None
     node.vzctl('stop', veid)
 
 
-def test_no_words_mean_every_veth(node: Node, veid: str) -> None:
+@each_way()
+def test_no_words_mean_every_veth(node: Node, veid: str, case: str) -> None:
     node.vzctl('start', veid)
     node.vzhook('clean', veid)
     hook = node.path('/usr/libexec/vzhooks/vzhook-external')
