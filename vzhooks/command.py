@@ -1,5 +1,5 @@
 """The program `vzhook` as installed: finds the libraries first, as the hooks do when they need them."""
-from vzhooks import libraries
+from vzhooks import hooks, libraries
 
 
 def main() -> None:
@@ -7,4 +7,7 @@ def main() -> None:
     libraries.find()
     from vzhooks import cli
 
-    cli.main()
+    try:
+        cli.main()
+    except SystemExit as end:
+        hooks.leave(int(end.code or 0))

@@ -20,21 +20,21 @@ USAGE = "init veth DEVICE, addif DEVICE NETWORK, delif DEVICE or no words are wa
 
 def external() -> "NoReturn":
     """The program vzhook-external."""
-    _end(_run(_external, "start", sys.argv[1:]))
+    leave(_run(_external, "start", sys.argv[1:]))
 
 
 def mount() -> "NoReturn":
     """The program vzhook-mount."""
-    _end(_run(_mount, "mount", sys.argv[1:]))
+    leave(_run(_mount, "mount", sys.argv[1:]))
 
 
 def umount() -> "NoReturn":
     """The program vzhook-umount."""
     _run(_umount, "stop", sys.argv[1:])
-    _end(0)
+    leave(0)
 
 
-def _end(code: int) -> "NoReturn":
+def leave(code: int) -> "NoReturn":
     """Leave at once: taking the interpreter down in order costs as long as half of its start."""
     try:
         sys.stderr.flush()  # traces; everything else is written directly
