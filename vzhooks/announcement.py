@@ -85,17 +85,31 @@ def announce(lines: "List[List[str]]", timeout: float) -> "Optional[Tuple[int, s
 
     Return the index of the first that failed and why, None when all went well.
     """
+    failed = None
     try:
         with Sender() as sender:
             for index, words in enumerate(lines):
                 try:
                     _announce(words, sender, timeout)
                 except (OSError, ValueError, Expected) as error:
-                    return index, str(error)
-        neighbours.correct([(words[1], words[3], words[5]) for words in lines])
+                    failed = index, str(error)
+                    break
     except OSError as error:
         return 0, str(error)
-    return None
+    _tell_the_node(lines[:failed[0]] if failed else lines)
+    return failed
+
+
+def _tell_the_node(announced: "List[List[str]]") -> None:
+    """What went out on a bridge, for the node itself.  Open vSwitch has brought its own frames to the node, where the
+    node is in the port's VLAN.
+    """
+    moved = [(words[1], words[3], words[5]) for words in announced if len(words) == 6]
+    try:
+        if moved:
+            neighbours.correct(moved)
+    except (OSError, ValueError):
+        pass  # the others know, and the node's entry ends by itself
 
 
 def _announce(words: "List[str]", sender: Sender, timeout: float) -> None:

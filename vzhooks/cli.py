@@ -28,9 +28,10 @@ class Program(click.Group):
         return sorted(set(self.commands) | set(OTHERS))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> Optional[click.Command]:
-        if cmd_name in OTHERS and cmd_name not in self.commands:
-            for one in _package_of(cmd_name):
-                self.add_command(one)
+        if cmd_name not in self.commands:
+            for name in [cmd_name] if cmd_name in OTHERS else OTHERS:  # all: click suggests what a wrong one may mean
+                for one in _package_of(name):
+                    self.add_command(one)
         return super().get_command(ctx, cmd_name)
 
 

@@ -28,7 +28,8 @@ def correct(moved: "Sequence[Tuple[str, str, str]]") -> None:
     wanted: Dict[Tuple[int, bytes], bytes] = {}
     for address, mac, device in moved:
         family = AF_INET6 if ":" in address else AF_INET
-        wanted[_socket.if_nametoindex(device), _socket.inet_pton(family, address)] = bytes.fromhex(mac.replace(":", ""))
+        lladdr = bytes(int(part, 16) for part in mac.split(":"))
+        wanted[_socket.if_nametoindex(device), _socket.inet_pton(family, address)] = lladdr
     netlink = _socket.socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE)
     try:
         for entry in list(_entries(netlink)):

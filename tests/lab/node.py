@@ -89,6 +89,8 @@ class Node(Host):
             os.rename(root + PACKAGE, tree.path + '/package')
             os.symlink(tree.path + '/package', root + PACKAGE)
         tree = _installed[python, active]
+        if not os.path.islink(self.path(PACKAGE)):
+            shutil.rmtree(self.path(PACKAGE), ignore_errors=True)  # an earlier own one
         run(['cp', '-a', tree.path + '/root/.', self.root])
         if own:
             os.unlink(self.path(PACKAGE))

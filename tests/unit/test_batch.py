@@ -3,7 +3,7 @@ import os
 
 import pytest
 
-from vzhooks import announcement, apply, batch, facts, inside, journal, netns, paths, plan
+from vzhooks import announcement, apply, batch, facts, inside, journal, netns, ovs, paths, plan
 from vzhooks.batch import Command
 
 FAKE_IP = """#!/bin/sh
@@ -199,6 +199,25 @@ def test_an_announcement_is_no_process_and_a_wrong_one_an_expected_failure(node,
     for text in ("announce", "announce a b c d e f", "announce a lladdr b dev c port",
                  "announce a lladdr b dev c at d"):
         assert run(commands(text)) == wanted, text
+
+
+@pytest.mark.parametrize("error", [OSError("no netlink"), ValueError("no MAC")])
+def test_the_node_learns_what_went_out_and_that_it_cannot_is_no_failure(monkeypatch, error):
+    told = []
+
+    def correct(moved):
+        told.extend(moved)
+        raise error
+    monkeypatch.setattr(announcement.Sender, "__enter__", lambda self: self)
+    monkeypatch.setattr(announcement.Sender, "__exit__", lambda self, *exception: None)
+    monkeypatch.setattr(announcement.Sender, "send", lambda self, *words: None)
+    monkeypatch.setattr(announcement.neighbours, "correct", correct)
+    monkeypatch.setattr(ovs, "announce", lambda *words: None)
+    line = "announce 10.0.0.%d lladdr 00:18:51:a1:b2:c3 dev br0"
+    assert run(commands(line % 5, line % 6 + " port veth101.0", "announce a", line % 7)) == (
+        2, "'announce ADDRESS lladdr MAC dev DEVICE [port DEVICE]' is wanted")
+    assert told == [("10.0.0.5", "00:18:51:a1:b2:c3", "br0")]  # the port may be in another VLAN than the node
+    assert run(commands(line % 5)) is None
 
 
 # With the journal: what a failure does to a whole plan

@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 
+import click
 import pytest
 
 REPO = os.path.abspath(os.path.join(os.path.dirname(__file__), "..", ".."))
@@ -117,6 +118,13 @@ def test_stdout_that_nobody_reads_is_no_traceback(vzhook, put, root):
 def test_help_and_version(vzhook, words, wanted):
     code, output, _ = vzhook(*words)
     assert code == 0 and wanted in output
+
+
+def test_a_command_that_there_is_not_is_usage(vzhook):
+    code, out, err = vzhook("metric")
+    assert code == 2 and out == "" and "No such command" in err
+    if hasattr(click.exceptions, "NoSuchCommand"):  # it suggests
+        assert "metrics" in err
 
 
 def test_a_command_imports_only_what_it_needs(root, tmp_path):
