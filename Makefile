@@ -26,7 +26,7 @@ bench:  ## what a start and a stop cost against a shell script and CNI, to docs/
 	@$(SETUP) test
 	@PATH="$$PATH:/usr/sbin:/sbin" $(VENV) -m tests.bench $(ARGS)
 
-faults:  ## every fault at every point of starts and stops, and a table of them: about half an hour; ARGS="-k kill" for a part
+faults:  ## every fault at every point of starts and stops, and a table of them: about a quarter of an hour; ARGS="-k kill" for a part
 	@$(SETUP) test
 	@PATH="$$PATH:/usr/sbin:/sbin" FAULTS=all $(VENV) -m pytest tests/lab/test_faults.py tests/lab/test_faults_places.py tests/lab/test_hostile.py $(ARGS)
 
