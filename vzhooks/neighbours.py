@@ -6,14 +6,17 @@ delay_first_probe_time and three probes (arp(7)), up to 53 s.
 import _socket
 import struct
 
+from vzhooks import netns
+from vzhooks.netns import AF_NETLINK, NETLINK_ROUTE, NLM_F_REQUEST, NLMSG_ERROR, SOCK_CLOEXEC, SOCK_RAW
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Dict, Iterator, Sequence, Tuple
 
-AF_INET, AF_INET6, AF_NETLINK, SOCK_RAW, SOCK_CLOEXEC, NETLINK_ROUTE = 2, 10, 16, 3, 0o2000000, 0
+AF_INET, AF_INET6 = 2, 10
 RTM_NEWNEIGH, RTM_GETNEIGH = 28, 30
-NLM_F_REQUEST, NLM_F_DUMP, NLM_F_REPLACE = 1, 0x300, 0x100
-NLMSG_ERROR, NLMSG_DONE = 2, 3
+NLM_F_DUMP, NLM_F_REPLACE = 0x300, 0x100
+NLMSG_DONE = 3
 NDA_DST, NDA_LLADDR = 1, 2
 NUD_STALE = 0x04
 FIXED = 0x40 | 0x80  # NUD_NOARP, NUD_PERMANENT
@@ -36,9 +39,9 @@ def correct(moved: "Sequence[Tuple[str, str, str]]") -> None:
             if not any(ip in entry for _, ip in wanted):
                 continue  # the table has an entry a container
             _, index, state, _, _ = ENTRY.unpack_from(entry)
-            attributes = _attributes(entry[ENTRY.size:])
-            key = index, attributes.get(NDA_DST, b"")
-            if key in wanted and attributes.get(NDA_LLADDR) not in (None, wanted[key]) and not state & FIXED:
+            found = netns.attributes(entry[ENTRY.size:])
+            key = index, found.get(NDA_DST, b"")
+            if key in wanted and found.get(NDA_LLADDR) not in (None, wanted[key]) and not state & FIXED:
                 _replace(netlink, key, wanted[key])
     finally:
         netlink.close()
@@ -57,16 +60,6 @@ def _entries(netlink: _socket.socket) -> "Iterator[bytes]":
                 return
             yield answer[start + HEADER.size:start + length]
             start += max(HEADER.size, length + 3 & ~3)
-
-
-def _attributes(data: bytes) -> "Dict[int, bytes]":
-    found = {}
-    position = 0
-    while position + 4 <= len(data):
-        size, kind = ATTRIBUTE.unpack_from(data, position)
-        found[kind] = data[position + 4:position + size]
-        position += max(4, size + 3 & ~3)
-    return found
 
 
 def _replace(netlink: _socket.socket, key: "Tuple[int, bytes]", lladdr: bytes) -> None:

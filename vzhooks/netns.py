@@ -84,17 +84,17 @@ def doubt_of(fd: int, veid: str, device: str) -> "Optional[str]":
 
 def peer_index(device: str) -> int:
     """The interface index of the other end, in its own namespace.  Raise OSError."""
-    attributes = _ask(RTM_GETLINK, struct.pack("=BxHiII", 0, 0, _socket.if_nametoindex(device), 0, 0), 16)
-    return _number(attributes.get(IFLA_LINK, b"\0\0\0\0"))
+    found = _ask(RTM_GETLINK, struct.pack("=BxHiII", 0, 0, _socket.if_nametoindex(device), 0, 0), 16)
+    return _number(found.get(IFLA_LINK, b"\0\0\0\0"))
 
 
 def _peer_namespace(index: int) -> "Optional[int]":
-    attributes = _ask(RTM_GETLINK, struct.pack("=BxHiII", 0, 0, index, 0, 0), 16)
-    if IFLA_LINK in attributes and IFLA_LINK_NETNSID not in attributes:
+    found = _ask(RTM_GETLINK, struct.pack("=BxHiII", 0, 0, index, 0, 0), 16)
+    if IFLA_LINK in found and IFLA_LINK_NETNSID not in found:
         return None
-    if IFLA_LINK_NETNSID not in attributes:
+    if IFLA_LINK_NETNSID not in found:
         raise Unknown()
-    return _number(attributes[IFLA_LINK_NETNSID])
+    return _number(found[IFLA_LINK_NETNSID])
 
 
 def _namespace_id(fd: int) -> int:
@@ -117,12 +117,17 @@ def _ask(kind: int, request: bytes, fixed: int) -> "Dict[int, bytes]":
     length, answered = struct.unpack_from("=IH", answer)
     if answered == NLMSG_ERROR:
         raise Unknown()
-    attributes = {}
-    position = 16 + fixed
-    while position + 4 <= length:
-        size, attribute = struct.unpack_from("=HH", answer, position)
+    return attributes(answer[16 + fixed:length])
+
+
+def attributes(data: bytes) -> "Dict[int, bytes]":
+    """The attributes of an rtnetlink message (struct rtattr, rtnetlink(7)), by their types."""
+    found = {}
+    position = 0
+    while position + 4 <= len(data):
+        size, kind = struct.unpack_from("=HH", data, position)
         if size < 4:
             break
-        attributes[attribute & 0x3fff] = answer[position + 4:position + size]
+        found[kind & 0x3fff] = data[position + 4:position + size]
         position += size + 3 & ~3
-    return attributes
+    return found

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vzhooks import neighbours
+from vzhooks import neighbours, netns
 from vzhooks.neighbours import NLMSG_DONE, NLMSG_ERROR, RTM_NEWNEIGH
 
 IP, MAC, OTHER = bytes([10, 0, 0, 5]), bytes.fromhex("00185100aa01"), "00:18:51:00:bb:01"
@@ -72,4 +72,4 @@ def test_all_else_is_left_alone(monkeypatch, known):
 def test_a_listing_of_any_bytes_ends(answers):
     kernel = Kernel(*answers, message(NLMSG_DONE))
     for one in neighbours._entries(kernel):
-        assert len(neighbours._attributes(one)) <= 20
+        assert len(netns.attributes(one)) <= 20
