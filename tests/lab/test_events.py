@@ -24,8 +24,9 @@ def each_way(*cases: str, paths: Sequence[str] = ('ip', 'brctl', 'ovs', 'vzctl e
         turn = (number + number // len(paths)) % len(generations)  # the other generation for the next path, and the next case
         for generation in generations if every or path == 'ip' else [generations[turn]]:
             marks = [pytest.mark.needs(*NEEDS[path])] if path in NEEDS else []
-            chosen.append(pytest.param(generation, path, case, id='-'.join([generation, path] + [case] * bool(case)), marks=marks))
-    return pytest.mark.parametrize('generation, path, case', chosen, indirect=['generation', 'path'])
+            words = [generation, path] + [case] * bool(cases)
+            chosen.append(pytest.param(*words, id='-'.join(words), marks=marks))
+    return pytest.mark.parametrize(['generation', 'path'] + ['case'] * bool(cases), chosen, indirect=['generation', 'path'])
 
 
 # The lab's reboot makes the node's bridge anew, but no Open vSwitch.
@@ -195,7 +196,7 @@ def test_migration_moves_the_network(lab: Lab, node: Node, veid: str, generation
 
 
 @BOOTS_AGAIN
-def test_after_a_crash_of_the_node_the_next_start_works(lab: Lab, node: Node, veid: str, case: str) -> None:
+def test_after_a_crash_of_the_node_the_next_start_works(lab: Lab, node: Node, veid: str) -> None:
     node.vzctl('start', veid)
     node.crash()
     node.vzctl('start', veid)
@@ -204,7 +205,7 @@ def test_after_a_crash_of_the_node_the_next_start_works(lab: Lab, node: Node, ve
 
 
 @BOOTS_AGAIN
-def test_a_journal_of_an_earlier_boot_says_nothing(lab: Lab, node: Node, veid: str, case: str) -> None:
+def test_a_journal_of_an_earlier_boot_says_nothing(lab: Lab, node: Node, veid: str) -> None:
     node.vzctl('start', veid)
     journal = '/run/vzhooks/{}/{}.journal'.format(veid, host_ifname(veid))
     old = node.read(journal)
@@ -218,7 +219,7 @@ def test_a_journal_of_an_earlier_boot_says_nothing(lab: Lab, node: Node, veid: s
 
 
 @each_way()
-def test_netif_add_on_a_running_container_whose_conf_does_not_name_it_yet(node: Node, veid: str, case: str) -> None:
+def test_netif_add_on_a_running_container_whose_conf_does_not_name_it_yet(node: Node, veid: str) -> None:
     if node.generation == 'modern':
         extra = 'ifname=eth1,mac=00:18:51:00:00:77,host_ifname=vethadd.1,type=bridge,network=br0'
     else:
@@ -239,7 +240,7 @@ def test_netif_add_on_a_running_container_whose_conf_does_not_name_it_yet(node: 
 
 
 @each_way(generations=['modern'])  # legacy vzctl has no such call
-def test_delif_leaves_the_bridge(node: Node, veid: str, case: str) -> None:
+def test_delif_leaves_the_bridge(node: Node, veid: str) -> None:
     node.vzctl('start', veid)
     node.vzctl('set', veid, '--ifname', 'eth0', '--network', '')
     assert 'master' not in node.ip('link show dev ' + host_ifname(veid))
@@ -248,7 +249,7 @@ def test_delif_leaves_the_bridge(node: Node, veid: str, case: str) -> None:
 
 
 @each_way()
-def test_no_words_mean_every_veth(node: Node, veid: str, case: str) -> None:
+def test_no_words_mean_every_veth(node: Node, veid: str) -> None:
     node.vzctl('start', veid)
     node.vzhook('clean', veid)
     hook = node.path('/usr/libexec/vzhooks/vzhook-external')
